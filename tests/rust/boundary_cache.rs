@@ -298,7 +298,7 @@ fn l09_puts_refuse_bad_terms_and_change_nothing() {
 }
 
 #[test]
-fn l09_writes_and_sizes_accept_null() {
+fn l09_writes_refuse_null_and_sizes_accept_it() {
     let mut removed = 77;
     let mut text = dirty::<kvl_value_t>();
     answers!("ERR_NULL_POINTER", kvl_cache_remove_expired(null_mut(), &mut removed));

@@ -78,7 +78,7 @@ struct Model {
     entries: Vec<ModelEntry>,
     uses: u64,
     counts: Counts,
-    /// The order of eviction with `s3fifo`; without it, that is `recency`.
+    /// The order of eviction with `s3fifo`. With `lru` it is the order of `recency`.
     s3fifo: Option<Reference>,
 }
 

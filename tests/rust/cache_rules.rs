@@ -364,7 +364,7 @@ fn s05_priorities_are_ordered_as_numbers() {
 #[test]
 fn s05a_any_number_of_priorities_may_be_in_use() {
     let mut fixture = Fixture::of_capacity(1_000);
-    // In an order that is neither ascending nor descending.
+    // The priorities neither ascend nor descend.
     let priority_of = |i: u32| f64::from(i * 617 % 1_000) * 0.5;
     for i in 0..1_000 {
         assert!(fixture.put_priority(&i.to_string(), priority_of(i)).is_stored(), "priority {i}");
@@ -1118,7 +1118,7 @@ fn fault28_huge_ttls_saturate_and_a_clock_may_step_back() {
     fixture.put_ttl("a", 1_000);
     fixture.advance(100);
     assert_eq!(fixture.len(), 1);
-    // A clock that is behind the last one, as the time seen by another thread may be.
+    // This clock is behind the last one, as the time that another thread sees may be.
     fixture.clock = Clock::manual(Millis(4_000));
     fixture.put_ttl("b", 10);
     assert!(fixture.lookup("a").is_some() && fixture.lookup("b").is_some());

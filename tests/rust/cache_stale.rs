@@ -124,7 +124,7 @@ fn r01_stale_entries_are_evicted_first_in_order_of_use_whatever_their_priority()
     fixture.put("fresh", StoreTerms { priority: Some(-1.0), ..StoreTerms::default() });
     assert_eq!(fixture.stale("a").as_deref(), Some("a"), "this counts as a use");
     for key in ["1", "2", "3"] {
-        // Even for a priority so low that no fresh entry would be evicted for it.
+        // Stale entries leave even for a priority for which no fresh entry would be evicted.
         assert!(fixture.put(key, StoreTerms { priority: Some(-5.0), ..StoreTerms::default() }));
     }
     let order: Vec<String> = fixture.left().into_iter().map(|(key, cause)| format!("{key} {cause:?}")).collect();

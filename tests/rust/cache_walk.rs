@@ -118,7 +118,7 @@ fn s18_a_walk_ends_although_the_store_is_cleared() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Between pages, other keys than those that are checked are put and removed.
+    /// Between pages, keys other than those that are checked are put and removed.
     #[test]
     fn s18_after_any_changes_entries_that_stay_are_visited_once(
         shards in 1..6u32,

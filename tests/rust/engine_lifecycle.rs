@@ -307,7 +307,7 @@ fn l04_the_entries_are_dropped_before_free_returns() {
 }
 
 #[test]
-fn l04_a_context_is_destroyed_once_where_callbacks_run_and_after_fetch_and_request() {
+fn l04_a_context_is_destroyed_once_after_its_fetch_and_its_request() {
     let engine = test_engine().start();
     let ends = DropLog::new();
     let handle = Arc::new(FetchHandle::new());
@@ -356,7 +356,7 @@ fn l04_expired_objects_are_unlinked_by_the_timer_and_dropped_by_the_dispatcher()
 }
 
 #[test]
-fn l05_close_is_reported_when_all_is_done_and_calls_are_refused_from_then_on() {
+fn l05_a_close_is_reported_when_all_is_done_and_later_calls_are_refused() {
     let engine = test_engine().with(|settings| settings.tasks.max_running = 1).start();
     let (running, waiting) = (engine.fetch("running"), engine.fetch("waiting"));
     let request = engine.request();
@@ -717,7 +717,7 @@ fn l05_the_hook_receives_the_reason_of_a_timeout_and_of_a_close() {
     drop((first, second));
 }
 
-/// Each function of the host panics once.
+/// Runs an engine in which each function of the host panics.
 fn panics_everywhere() {
     let engine = test_engine()
         .hooks(|hooks| {

@@ -87,7 +87,7 @@ fn s11a_writers_drop_values_themselves_without_a_listener() {
 }
 
 #[test]
-fn s11a_providers_are_throttled_too() {
+fn s11a_provider_threads_wait_for_a_slower_listener_too() {
     let (received, worst, answered) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let note = received.clone();
     let listener = move |_: &Departure| {
@@ -193,8 +193,8 @@ fn s11a_removals_of_a_clear_are_reported_before_the_call_returns() {
     assert_eq!(received.here(), CAPACITY, "on this thread");
 }
 
-/// As in a program that holds a lock of its own around its puts, and whose listener takes that lock. With an engine, the two run on different
-/// threads.
+/// Models a program that holds a lock of its own around its puts, and whose listener takes that lock. With an engine, the listener runs on
+/// another thread.
 #[test]
 fn s11a_a_listener_that_waits_for_the_writer_delays_it_once() {
     let lock = Arc::new(Mutex::new(()));

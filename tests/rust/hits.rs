@@ -11,7 +11,7 @@ fn must(program: &mut Command) -> String {
 }
 
 #[test]
-fn a_hit_uses_no_memory_no_precise_clock_and_no_system_call() {
+fn a_hit_allocates_no_memory_and_uses_no_precise_clock_and_no_system_call() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = library::installed_in("hits");
     let program = folder.join("hits");

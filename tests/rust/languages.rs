@@ -13,7 +13,7 @@ pub struct Language {
     pub extensions: &'static [&'static str],
     /// The words that stand before the name of a test in its definition.
     pub definers: &'static [&'static str],
-    /// The folders from whose programs its blocks in documents are quoted. Its own tests run those programs, since its toolchain is not
+    /// The folders with the programs that its blocks in documents quote. Its own tests run those programs, since its toolchain is not
     /// installed everywhere. Empty: its blocks are complete programs, which `docs.rs` runs.
     pub quoted: &'static [&'static str],
     /// The files or folders of its sources, and the name of the file among them that is the generated list of all functions; "" if there is none.

@@ -649,7 +649,7 @@ fn t02_a_refresh_loads_whatever_a_look_finds_and_replaces_it() {
     let fill = tier.next(TierRequestKind::Fill);
     assert_eq!(fill.entry(0).expect("an entry").token, b"seen");
     assert_eq!(fill.finish(), Status::OK);
-    // A fetch with `read` = `refresh` that joins a lookup in the second tier.
+    // A fetch with `read` = `refresh` joins a lookup in the second tier.
     engine.remove("k");
     assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK);
     let normal = engine.fetch("k");
@@ -758,7 +758,7 @@ fn t05_what_others_wrote_and_what_the_store_lost_is_not_passed_on() {
 }
 
 #[test]
-fn t01_an_outage_of_the_second_tier_shows_nowhere() {
+fn t01_an_outage_of_the_second_tier_fails_no_call() {
     let tier = Arc::new(MemoryTier::default());
     let engine = with_memory(&tier).echo().start();
     tier.is_down.store(true, Ordering::SeqCst);

@@ -196,7 +196,7 @@ fn r06_a_record_that_has_not_changed_keeps_its_value() {
         .provider(move |request| {
             let held = request.stale(0);
             let is_same = held.as_ref().is_some_and(|entry| entry.version == "v1");
-            // Noted before the answer, because the test goes on after that.
+            // Noted before the answer, because the answer lets the test go on.
             noted.lock().expect("no panic").push(held.map(|entry| (entry.value, entry.age)));
             if is_same {
                 assert!(request.not_modified(0, EntryTerms::default()));

@@ -238,7 +238,7 @@ fn cell_broken_late_answer_on_deferred_queued_running_backoff_is_refused() {
     assert_eq!(
         (waiter.outcome(), scene.harness.lookup("k")),
         (Summary::Pending, Summary::Miss),
-        "a fetch that joined after the write is not settled"
+        "a fetch that began after the write is not settled"
     );
 }
 

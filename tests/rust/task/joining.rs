@@ -120,7 +120,7 @@ fn f08_a_flight_that_waits_during_a_remove_stores_its_answer() {
 }
 
 #[test]
-fn f08_a_refresh_is_overtaken_too() {
+fn f08_a_write_overtakes_a_refresh() {
     let mut harness = Harness::new();
     harness.put("k", "old");
     harness.refresh("k");

@@ -41,7 +41,7 @@ fn r11_a_load_that_begins_after_a_tag_was_removed_is_stored() {
 }
 
 #[test]
-fn r11_f10_late_unwanted_and_extra_answers_are_not_stored_either() {
+fn r11_f10_late_unwanted_and_extra_answers_with_a_removed_tag_are_not_stored() {
     let mut harness = Harness::with(|settings| settings.fetch.attempt_timeout = Some(super::harness::ms(10)));
     harness.fetch("late");
     harness.advance(10);

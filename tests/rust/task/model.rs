@@ -365,7 +365,7 @@ impl Run {
         let writes: Vec<u64> = keys.iter().map(|key| self.writes(key)).collect();
         let set = |options: &mut Options| {
             let leave = |continues| if continues { LeavePolicy::Continue } else { LeavePolicy::Cancel };
-            // Every field of a fetch and of its retries is named, so that the compiler asks what a new one is here. The priority is for the store.
+            // Every field of a fetch and of its retries is named, so that the compiler asks for a new one. The priority matters only to the store.
             let FetchSettings { attempt_timeout, priority, urgency, ref retry, .. } = options.fetch;
             options.fetch = FetchSettings {
                 timeout: call.timeout_ms.map(ms),

@@ -193,7 +193,7 @@ fn f16_an_unanswered_key_is_retried() {
 }
 
 #[test]
-fn f16_a_rest_of_null_does_not_store_an_overtaken_key() {
+fn f16_a_finish_with_nulls_does_not_store_an_overtaken_key() {
     let mut harness = Harness::new();
     let waiter = harness.fetch("a");
     harness.put_answer("a", &Answer::Null);

@@ -134,7 +134,7 @@ fn s19_f01_a_close_between_two_steps_settles_what_was_asked_and_what_was_not() {
 }
 
 #[test]
-fn s19_f13g_no_key_gives_its_place_to_another_of_its_own_fetch() {
+fn s19_f13g_no_key_of_a_fetch_loses_its_place_to_another_key_of_that_fetch() {
     for order in QueueOrder::ALL {
         let mut harness = harness(|settings| {
             one_slot(settings);

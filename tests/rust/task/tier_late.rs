@@ -98,7 +98,7 @@ fn t01_a_write_that_is_never_finished_does_not_keep_the_second_tier_from_its_nex
 }
 
 #[test]
-fn t06_t07_what_a_late_write_may_have_overwritten_is_not_looked_up_and_then_removed() {
+fn t06_t07_what_a_late_write_may_have_overwritten_is_not_looked_up_and_is_then_removed() {
     for how in [TierEnd::Finished, TierEnd::Dropped] {
         let mut harness = with_tier(PLAIN);
         harness.put("k", "old");
@@ -324,7 +324,7 @@ fn t07_what_was_looked_up_before_a_clear_is_not_filled_after_it() {
 }
 
 #[test]
-fn t12_a_late_write_of_many_keys_ends_within_the_bounds() {
+fn t12_if_a_late_write_leaves_too_many_keys_to_remove_everything_is_cleared() {
     let mut harness = Harness::with_tier(PLAIN, |settings| settings.second_tier.pending_keys = 4);
     for key in ["a", "b", "c", "d"] {
         harness.put(key, "1");

@@ -219,7 +219,7 @@ fn s19_t10_very_many_polls_are_begun_in_steps() {
 /// All places are held by keys that the large fetch wants too. However many other keys need a place, the search passes each holder once,
 /// and only a few in each step.
 #[test]
-fn s19_f13b_a_search_behind_the_second_tier_is_done_in_steps() {
+fn s19_f13b_a_search_for_places_after_a_look_in_the_second_tier_is_done_in_steps() {
     const STEP: usize = 16;
     const HELD: usize = 5 * STEP;
     for many in [1, 10 * STEP] {
