@@ -81,7 +81,7 @@ void rejected_calls_throw_a_message()
 }
 #endif
 
-void without_exceptions_make_returns_errors()
+void make_returns_errors()
 {
     auto refused = kvl::cache::make(kvl::config().set("cache.capacity", "many"));
     CHECK(!refused && refused.error().status() == KVL_ERR_BAD_VALUE);
@@ -195,7 +195,7 @@ int main()
     a_loader_fails_its_own_key_alone();
     rejected_calls_throw_a_message();
 #endif
-    without_exceptions_make_returns_errors();
+    make_returns_errors();
     f16_an_omitted_key_is_unanswered();
     f10b_f11a_an_error_has_a_cause_and_a_pause();
     r07_the_breaker_opens_and_can_be_forced();

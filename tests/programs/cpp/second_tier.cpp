@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr uint32_t leases = KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES;
 
+// A second tier in memory, with tokens and leases.
 struct memory {
     struct row {
         std::string token;
@@ -268,7 +269,7 @@ struct numbered : kvl::l2_server {
             kvl_l2_request_finish(request);
         };
         CHECK(kvl_config_set_l2(config, 0, serve, new int(number), [](void *own) noexcept { delete static_cast<int *>(own); }) == KVL_OK);
-        // Gives another thread the time to be here too.
+        // Gives another thread the time to connect meanwhile.
         for (int left = 100; left > 0; left--)
             std::this_thread::yield();
         return std::unique_ptr<kvl::l2_connection>(std::make_unique<connection>(number));

@@ -111,6 +111,7 @@ void s17_a_put_can_depend_on_the_current_entry()
     CHECK(cache.contains("k"));
 }
 
+// Sets a setting, and returns its text, or why the value was refused. The text of kvl::options is empty, since they cannot be read.
 template <class Configurable, class Time> std::string set_to(Configurable where, const char *setting, Time time)
 {
     where.set(setting, time);

@@ -23,7 +23,7 @@ static void read_names(void)
     MUST(count > 20);
 }
 
-/* Returns `text` with the value of a setting, or NULL if there is no such setting. */
+/* Writes the value of a setting to `text`, and returns `text`, or NULL if there is no such setting. */
 static char *text_of(const kvl_config_t *config, const char *name, char *text)
 {
     kvl_value_t *value = NULL;
@@ -76,7 +76,7 @@ static bool set_number(kvl_config_t *config, const char *name, const uint8_t *da
     return status == KVL_OK;
 }
 
-/* A cache has the settings of its configuration, or is rejected with the same message. */
+/* Creates a cache. It must be refused, with the message of kvl_config_problem(), exactly if a setting was rejected. */
 static void create_cache(kvl_config_t *config, bool is_rejected)
 {
     kvl_cache_t *cache = NULL;

@@ -14,16 +14,18 @@ uint8_t next_of(struct bytes *bytes)
     return bytes->at < bytes->end ? *bytes->at++ : 0;
 }
 
-static bool is_driven(struct machine *machine)
+/* Whether this thread is the one that the bytes drive. */
+static bool is_driver(struct machine *machine)
 {
     return pthread_equal(machine->driver, pthread_self());
 }
 
+/* The next byte of the input, or a random one on a thread of the library. */
 static uint8_t next(struct machine *machine)
 {
     uint64_t drawn;
 
-    if (is_driven(machine))
+    if (is_driver(machine))
         return next_of(&machine->bytes);
     drawn = atomic_fetch_add(&machine->drawn, 0x9e3779b97f4a7c15u);
     return (uint8_t)((drawn ^ (drawn >> 31)) * 0xbf58476d1ce4e5b9u >> 56);
@@ -63,7 +65,7 @@ static const kvl_terms_t *some_terms(struct machine *machine)
     terms.ttl_ms = some_number(machine);
     terms.priority = some_real(machine);
     terms.cost = some_number(machine);
-    terms.flags = pick(machine, 2 * KVL_PUT_F_IF_PRESENT + 1); /* every combination, and one value that is none */
+    terms.flags = pick(machine, 2 * KVL_PUT_F_IF_PRESENT + 1); /* every combination of flags, and an undefined one */
     return &terms;
 }
 
@@ -393,7 +395,8 @@ static void call_engine(struct machine *machine)
         machine->missed = 0;
         break;
     case 4:
-        /* Must be rejected: this thread would wait for a request that it has to answer. A provider on a library thread may never answer. */
+        /* Must be rejected: this thread would wait for a request that it has to answer. If a thread of the library calls the provider, the
+         * call is not made: it would wait, and the provider may never answer. */
         if (!machine->closed && machine_routes & KVL_QUEUE_F_PROVIDER && keys[0].len <= KVL_KEY_MAX) {
             kvl_status_t status = kvl_tasks_fetch_wait(machine->tasks, keys[0].data, keys[0].len, NULL, NULL, &value, NULL);
             MUST(status == KVL_ERR_UNSUPPORTED || (machine->depth > 0 && status == KVL_ERR_REENTRANT));
@@ -423,7 +426,7 @@ void machine_step(struct machine *machine)
     kvl_request_t *request;
     size_t i, ran = 0;
 
-    if (!is_driven(machine) || machine->bytes.at == machine->bytes.end || machine->depth > 3)
+    if (!is_driver(machine) || machine->bytes.at == machine->bytes.end || machine->depth > 3)
         return;
     machine->depth++;
     switch (pick(machine, 14)) {

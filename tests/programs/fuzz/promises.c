@@ -41,7 +41,7 @@ kvl_slice_t key_of(uint8_t i)
 struct ticket {
     struct machine *machine;
     size_t n, delivered, done;
-    int lasts, frees, batches, progress;
+    int last_events, frees, batches, progress;
     /* the library, and the call that passed the ticket to it */
     atomic_int holders;
     bool accepted, alone;
@@ -67,7 +67,7 @@ static void drop_holder(struct ticket *ticket)
     MUST(ticket->frees == 1);
     if (ticket->accepted) {
         must(ticket->delivered == ticket->n, "each position is delivered once", (long long)ticket->delivered, __FILE__, __LINE__);
-        MUST(ticket->lasts == 1);
+        MUST(ticket->last_events == 1);
         MUST(ticket->alone || ticket->batches == 1);
         MUST(ticket->progress == 0 || ticket->done == ticket->n);
     } else {
@@ -117,10 +117,10 @@ void ticket_result(void *user_data, const kvl_result_t *result)
 {
     struct ticket *ticket = user_data;
 
-    MUST(ticket->alone && ticket->lasts == 0);
+    MUST(ticket->alone && ticket->last_events == 0);
     check_result(ticket, result);
     if (result->flags & KVL_F_LAST)
-        ticket->lasts++;
+        ticket->last_events++;
     MUST(((result->flags & KVL_F_LAST) != 0) == (ticket->delivered == ticket->n));
     machine_step(ticket->machine);
 }
@@ -142,7 +142,7 @@ void ticket_results(void *user_data, kvl_results_t *results)
     MUST(kvl_results_count(results, KVL_COUNT_FAILED) == failed && (kvl_results_error_len(results) > 0) == (failed > 0));
     sane(kvl_results_status(results));
     ticket->batches++;
-    ticket->lasts++;
+    ticket->last_events++;
     machine_step(ticket->machine);
 }
 

@@ -72,7 +72,7 @@ static const char *json_value(const char *at, int depth)
 struct family {
     char name[80], type[16], names[64][80];
     int count;
-    double bound, so_far;
+    double bound, so_far; /* of the last bucket: its bound, and its count */
 };
 
 static bool is_name(const char *text)
@@ -180,6 +180,7 @@ static void check_statistics(struct machine *machine)
     kvl_value_t *value = NULL;
     char *text;
 
+    /* The texts are long, so they are checked only about every eighth time. */
     if ((machine->bytes.end - machine->bytes.at) % 8 != 0)
         return;
     check_sums(machine);

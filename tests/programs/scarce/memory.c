@@ -563,7 +563,7 @@ static void a_batch_of_long_keys(void)
     static uint8_t text[LONG][60000];
     kvl_slice_t long_keys[LONG];
     kvl_results_t *results = NULL;
-    /* The lists of a request are not allocated in advance. */
+    /* Two keys, so that the copy of the keys in a request stays smaller than LARGE: if it were refused, the library would abort. */
     static const char *const few[] = {"batch.max_keys", "2", NULL};
     size_t i, len = 8;
     kvl_tasks_t *tasks = engine_of(&len, NULL, few);

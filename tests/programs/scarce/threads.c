@@ -8,7 +8,7 @@
 
 typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
-/* Starts that were refused, starts, and starts with a wrong signal mask. */
+/* The numbers of threads that were refused, that were started, and that were started with a wrong signal mask. */
 static atomic_int refused, started, wrongly_masked;
 /* The number of threads that may still be started. */
 static atomic_int allowed = 1 << 30;

@@ -1,5 +1,5 @@
 // Two files of one program: throwing.cpp is compiled with exceptions, terminating.cpp without. Both instantiate the same functions of
-// kvlight.hpp, which must behave as the file that uses them is compiled.
+// kvlight.hpp, which must throw in the one and end the process in the other.
 #ifndef KVL_TESTS_MODES_HPP
 #define KVL_TESTS_MODES_HPP
 

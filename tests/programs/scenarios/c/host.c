@@ -1,3 +1,4 @@
+/* The engine, the provider and the inboxes of host.h. */
 #include "host.h"
 
 static void increment(struct host *host, size_t *counter)

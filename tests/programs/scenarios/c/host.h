@@ -64,6 +64,7 @@ kvl_status_t host_close(struct host *host, struct inbox *inbox);
 void host_await(struct host *host, const size_t *counter, size_t wanted);
 /* Waits until the provider holds a request, and returns it. The caller releases it. */
 kvl_request_t *host_take_held(struct host *host);
+/* Reads a counter. Takes the lock. */
 size_t host_read(struct host *host, const size_t *counter);
 
 void inbox_init(struct inbox *inbox, struct host *host);

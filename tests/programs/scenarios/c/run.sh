@@ -1,5 +1,5 @@
 #!/bin/sh
-# The scenarios in C: three compilers, three forms of delivery, shared and static. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
+# The scenarios in C: three compilers, three forms of delivery, shared and static. Then two of the examples. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
 set -u
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../../.." && pwd)

@@ -63,7 +63,7 @@ public:
         changed_.notify_all();
     }
 
-    // Waits until `holds` returns true. It is called under the lock.
+    // Waits until `holds`, which is called under the lock, returns true.
     template <class F> void until(F holds)
     {
         std::unique_lock<std::mutex> lock(mutex_);
