@@ -6,7 +6,7 @@ requests have at most 100 keys:
   resident   one key at a time, everything in memory
   tenth      100 coroutines, one key at a time each, a capacity of a tenth of the keys, LRU eviction
   pages      20 coroutines, 50 keys at a time each, a capacity of a tenth of the keys
-Both libraries collect keys until the turn of the loop ends. With batch_linger_us=0 kvlight calls its provider at once if a slot is free, and
+By default, both libraries collect keys until the turn of the loop ends. With batch_linger_us=0 kvlight calls its provider at once if a slot is free, and
 with 1000 a key waits for others for a millisecond. Rounds are interleaved, and each figure is the median of its rounds.
 """
 
@@ -72,7 +72,7 @@ async def with_aiodataloader(work: Work, warm: bool, capacity: int) -> tuple[flo
 
 
 async def timed(work: Work, one: One, many: Many, warm: bool, provider: Provider) -> tuple[float, float, Provider]:
-    """Returns the seconds and the CPU seconds that the work takes, and its provider. `warm`: all keys are loaded before."""
+    """Returns the seconds and the CPU seconds that the work takes, and its provider. With `warm`, all keys are loaded before the work begins."""
     if warm:
         for start in range(0, KEYS, 1000):
             await many(list(range(start, start + 1000)))

@@ -178,7 +178,7 @@ struct Engine {
     bool reads_store_first; /* whether a fetch without options can start with a lookup in the store */
     bool gathers;           /* the keys that one turn of the loop asks for share requests */
     bool is_gathering;      /* in this turn keys gather, and the loop will call the pump's _end_turn() */
-    unsigned long long last_request;
+    unsigned long long last_request; /* the number of the newest request */
 };
 
 typedef enum { WAITS_FOR_ONE, WAITS_FOR_ALL, WAITS_FOR_EACH } Wait;
@@ -195,7 +195,7 @@ struct Waiter {
     kvl_fetch_t *fetch;
     PyObject *target;   /* a future, a lock that is held until the outcome is there, or a function for each outcome */
     PyObject *progress; /* the program's function, or NULL */
-    PyObject *outcome, *error;
+    PyObject *outcome, *error; /* what the fetch ended with: a value or a list, or else an exception */
 };
 
 /* A request of the provider (request.c). */
@@ -205,7 +205,8 @@ typedef struct {
     PyObject *module;
     Engine *engine; /* borrowed; NULL once the request is finished or the engine has ended */
     kvl_request_t *handle;
-    PyObject *number, *keys, *task;
+    PyObject *number, *keys;
+    PyObject *task; /* the task of a coroutine provider on the loop, or NULL */
 } Request;
 
 /* The outcome of one key, taken out of the queue (waiter.c). */

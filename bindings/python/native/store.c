@@ -425,10 +425,11 @@ static PyMethodDef store_methods[] = {
      "put($self, key, value, *, ttl_ms=-2, priority=..., cost=-1, stale_ttl_ms=0, version='', tags=(), keep_ttl=False,\n"
      "only_if=None)\n--\n\n"
      "Stores a value; None stores the key as known to be absent. Fetches that wait for the key get it, and running loads do not replace it.\n"
-     "Returns whether it was stored: there may be no room for its priority. ttl_ms: milliseconds until it expires, -1 for never, 0 to not store it.\n"
-     "stale_ttl_ms: how long it is kept as a fallback after that, -1 for not at all. version: of the record, for a conditional provider.\n"
-     "tags: names by which remove_tag and expire_tag find it. keep_ttl: whether an existing entry keeps its time of expiry.\n"
-     "only_if: stores only if the key is \"absent\" or \"present\"."},
+     "Returns whether it was stored: there may be no room for its priority. ttl_ms: milliseconds until it expires, -1 for never, 0 to not store it,\n"
+     "-2 for the TTL of the settings. priority: entries of lower priority are evicted first. cost: bytes, -1 for what the cost= function returns.\n"
+     "stale_ttl_ms: milliseconds for which it is kept as a fallback after that, 0 for the time of the settings, -1 for not at all.\n"
+     "version: of the record, for a conditional provider. tags: names by which remove_tag and expire_tag find it.\n"
+     "keep_ttl: whether an existing entry keeps its time of expiry. only_if: stores only if the key is \"absent\" or \"present\"."},
     {"remove", (PyCFunction)store_remove, METH_O, "remove($self, key)\n--\n\nRemoves an entry. Returns whether there was one."},
     {"expire", (PyCFunction)store_expire, METH_O,
      "expire($self, key)\n--\n\nExpires an entry now: the next fetch of the key loads it. Until then it is kept as a fallback if stale_ttl_ms is\n"
@@ -441,7 +442,7 @@ static PyMethodDef store_methods[] = {
     {"expire_all", (PyCFunction)store_expire_all, METH_NOARGS,
      "expire_all($self)\n--\n\nExpires all entries, as expire does for a key. Running loads do not store their answers."},
     {"touch", (PyCFunction)(void (*)(void))store_touch, METH_VARARGS | METH_KEYWORDS,
-     "touch($self, key, *, ttl_ms=-2)\n--\n\nGives an entry a new TTL, counted from now. Returns whether there was an entry."},
+     "touch($self, key, *, ttl_ms=-2)\n--\n\nGives an entry a new TTL, counted from now: -1 for never, -2 for that of the settings. Returns whether there was an entry."},
     {"items", (PyCFunction)store_items, METH_NOARGS,
      "items($self)\n--\n\nIterates over (key, value), with None for a key known to be absent. A key that stays in the store throughout appears\n"
      "exactly once, whatever else changes. Loads nothing, and does not count as a use."},
