@@ -1,5 +1,5 @@
 //! The store's operations with the additions of a loading cache: validator, cost function, record listener, and the effect of writes on
-//! loads in progress. Serves a cache without an engine as well as the cache of an engine.
+//! loads in progress. They serve a cache without an engine as well as the cache of an engine.
 
 use super::Core;
 use super::invalidate::Writer;
@@ -104,7 +104,8 @@ impl Core {
         if rarely(self.check_open().is_err() || self.lookups_call_host) { None } else { self.store.try_hit_fast(key, &self.clock, see) }
     }
 
-    /// Iterates over the keys with their hashes, and prefetches each some keys ahead. A key that is too long is not read; its hash is 0.
+    /// Iterates over the keys with their hashes, and prefetches the entry of each key `AHEAD` keys in advance. A key that is too long is
+    /// not read; its hash is 0.
     #[inline(always)]
     pub(super) fn prefetch_ahead<'k, K: Iterator<Item = &'k [u8]> + Clone>(&self, keys: K) -> impl Iterator<Item = (u64, &'k [u8])> {
         /// About as many cache misses as a processor can have in flight.
@@ -315,7 +316,7 @@ impl Core {
         self.put_from(key, &mut entry, on_victim, left)
     }
 
-    /// Like [`Core::put`], but takes the answer out of `entry`, which need not be moved.
+    /// Like [`Core::put`], but takes the answer out of `entry`, which itself is not moved.
     #[inline]
     pub fn put_from(
         &self,

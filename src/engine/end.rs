@@ -134,7 +134,7 @@ impl Core {
         self.store.clear(&self.clock, &mut left);
         match running {
             Some(runtime) if self.results_at() == CallSite::Threads => runtime.deliver_and_wait(RemoteDrop::deliverable(left)),
-            // When the dispatcher drops this item, it has released everything that it delivered for this engine before.
+            // When the dispatcher drops this item, it has released everything that it had delivered for this engine.
             Some(runtime) if self.uses_dispatcher() => {
                 drop(left);
                 runtime.deliver_and_wait(RemoteDrop::deliverable(()));
@@ -171,7 +171,7 @@ impl Core {
         self.unroute();
     }
 
-    /// Unregisters from the timer. The timer holds no strong reference, so it never drops the last one.
+    /// Unregisters from the timer, and waits for its current action: only during one does the timer hold a strong reference.
     pub(super) fn end_alarm(&self) {
         if let (Some(alarm), Some(runtime)) = (self.alarm.get(), self.running()) {
             alarm.end();
@@ -194,7 +194,7 @@ impl Core {
     }
 }
 
-/// The notice that an engine is closed, which is its last delivery.
+/// The notice that an engine is closed. It is the engine's last delivery.
 struct CloseNotice(Arc<Core>);
 
 impl CloseNotice {

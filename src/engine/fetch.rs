@@ -152,8 +152,8 @@ impl Core {
         self.ask_one(hash, key, &mut probe, asking, receiver())
     }
 
-    /// Continues a fetch of one key that the call itself does not answer: joins the key's load, or registers the fetch in the table. Out of
-    /// line, so that a hit need not save registers for it.
+    /// Continues a fetch of one key that the call itself does not answer: joins the key's load, or registers the fetch in the table. Not
+    /// inlined, so that a hit saves no registers for this.
     #[inline(never)]
     fn ask_one(
         &self,
@@ -402,9 +402,11 @@ impl Core {
         Ok(())
     }
 
-    /// Hands out what has gathered. The calling thread is about to wait for a fetch, and may be the one that would hand it out later.
+    /// Hands out what has gathered, because the calling thread is about to wait for a fetch, and may be the one that was to end the
+    /// gathering.
     pub(super) fn end_gathering(&self) {
-        // The flag changes only under the table's lock. The thread's fetch took that lock too, so if its keys gather, the thread sees it.
+        // The flag changes only under the table's lock. The thread's fetch took that lock too, so if its keys gather, the thread sees the
+        // flag.
         if rarely(self.gathers.load(Ordering::Relaxed)) {
             let _ = self.gather(false);
         }
@@ -441,8 +443,8 @@ impl Core {
         })
     }
 
-    /// Refreshes `key`, whose entry was used shortly before it expires, in the background. Joins a load of the key that is in progress;
-    /// does nothing if the queue has no place (rule R05) or the engine is closing.
+    /// Refreshes `key` in the background, because its entry was used shortly before it expires. Joins a load of the key that is in
+    /// progress; does nothing if the queue has no place (rule R05) or the engine is closing.
     pub(super) fn refresh_ahead(&self, key: &[u8]) {
         let read = self.refresh_settings().read;
         if !read.loads() || !read.stores() {
@@ -479,7 +481,7 @@ impl Core {
     }
 }
 
-/// A request for loads whose results are not delivered.
+/// The arguments of a refresh: a fetch whose results are not delivered.
 fn silent_request<'a>(
     form: Form,
     keys: CallKeys<'a>,

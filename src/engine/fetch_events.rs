@@ -101,7 +101,7 @@ pub(super) struct Recipient {
 
 /// The keys of the positions whose results are delivered.
 pub(super) enum EventKeys {
-    /// The key of a fetch of one key. Only a running callback sees it, so it may move before and after the call.
+    /// The key of a fetch of one key. Only a running callback sees it, so it may move at any other time.
     One(Key),
     /// Results point into these keys, so they are never moved or copied.
     Many(PackedKeys),
@@ -140,7 +140,7 @@ impl FetchEvents {
         Arc::new(FetchEvents { core, handle, direct, pending: Mutex::new(held) })
     }
 
-    /// Holds deliveries back, before the fetch can be seen by others, until [`FetchEvents::release`].
+    /// Holds deliveries back until [`FetchEvents::release`]. Called before other threads can see the fetch.
     pub(super) fn hold_back(&self) {
         self.pending.lock().scheduled = true;
     }
@@ -230,7 +230,7 @@ impl EventSink for FetchSink {
     }
 }
 
-/// Ends a fetch when it is dropped, which happens after its last event was read from a queue.
+/// Ends the fetch when this guard is dropped, which happens after the fetch's last event was read from a queue.
 struct LastEventGuard {
     fetch_events: Arc<FetchEvents>,
     recipient: Option<Recipient>,

@@ -25,7 +25,7 @@ struct HandleState {
     /// `None` if the handle does not state one, so that the options decide.
     urgency: Option<i32>,
     context: Option<Arc<Object>>,
-    /// The number of threads in [`FetchHandle::wait`]. Most fetches have none, and notifying none would be a system call, too.
+    /// The number of threads in [`FetchHandle::wait`]. Most fetches have none, and notifying none would still be a system call.
     waiters: usize,
 }
 
@@ -88,7 +88,7 @@ impl FetchHandle {
         }
     }
 
-    /// Settles all open positions with CANCELLED.
+    /// Settles all open positions with CANCELLED. A call that has not begun yet fails with it.
     pub fn cancel(&self) {
         let active = {
             let mut inner = self.inner.lock();

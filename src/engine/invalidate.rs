@@ -40,7 +40,7 @@ impl Core {
                         Outdated::Expired => self.store.expire(key, &self.clock, left),
                     });
                     if fate == Outdated::Expired && ended.is_ok_and(|was_alive| was_alive) {
-                        // The entry's grace begins, and when the grace ends is not known here: 0 makes the timer look at once.
+                        // The entry's grace begins. When the grace ends is not known here: 0 makes the timer look at once.
                         cx.store.ends = Millis::default();
                     }
                     result = result.and(ended.map(|_| ()).map_err(|_| Status::ERR_PANIC));

@@ -118,7 +118,7 @@ impl Drop for JoinedDelivery {
     }
 }
 
-/// Ends a fetch when it is dropped, which happens after its only event was read from a queue.
+/// Ends the fetch when this guard is dropped, which happens after the fetch's only event was read from a queue.
 struct JoinedEnd {
     core: Arc<Core>,
     joiner: Option<Joiner>,

@@ -267,7 +267,7 @@ impl Drop for DeliveryGuard {
     }
 }
 
-/// The number of threads that hold the engine and are not joined. Separate from the engine, which a thread releases first.
+/// The number of threads that hold the engine and are not joined. Kept apart from the engine, because a thread releases the engine first.
 ///
 /// Each delivery to a queue of the program takes and returns a lease, and a thread rarely waits for that. So the count is changed without a
 /// lock, and no signal is sent unless a thread waits.

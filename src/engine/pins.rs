@@ -27,8 +27,9 @@ const FREE: u8 = 0;
 const USED: u8 = 1;
 const GIVEN: u8 = 2;
 
-/// The number of slots for each processor: threads that share a slot at the same time have to count references.
+/// The number of slots for each processor: of threads that use the same slot at the same time, all but one have to count references.
 const SLOTS_PER_CORE: usize = 4;
+/// The maximum number of slots of one cache, which then take 32 KiB.
 const MOST_SLOTS: usize = 256;
 
 /// A slot for one call at a time. Aligned so that neighbours share no cache line (two lines, because processors fetch them in pairs).

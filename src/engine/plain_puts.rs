@@ -12,7 +12,7 @@ impl Core {
         rarely(self.puts_call_host)
     }
 
-    /// Like [`Core::put_from`], for a cache without [`Core::puts_call_host`].
+    /// Like [`Core::put_from`], for a cache for which [`Core::puts_call_host`] is false.
     #[inline(always)]
     pub fn put_plainly(&self, key: &[u8], entry: &mut NewEntry, left: &mut Departures) -> Result<Status, Status> {
         self.check_open()?;

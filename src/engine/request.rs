@@ -312,11 +312,11 @@ impl Ticket {
         status
     }
 
-    /// Answers the key at `index` with what [`ProviderRequest::known`] returns, which has not changed. Returns what [`Ticket::resolve`]
-    /// does, or MISS if nothing is known.
+    /// Answers the key at `index` with what [`ProviderRequest::known`] returns, because the record has not changed. Returns what
+    /// [`Ticket::resolve`] does, or MISS if nothing is known.
     pub fn not_modified(&self, index: usize, terms: StoreTerms) -> Result<Status, Status> {
         let Some(known) = self.known(index)? else { return Ok(Status::MISS) };
-        // Every field by its name: what an entry keeps beyond what is stated has to be taken from the known one.
+        // Every field is named, so that a new one is not forgotten: what the provider does not state may have to come from the known entry.
         let KnownEntry { answer, age_ms: _, labels: known_labels } = known;
         let StoreTerms { ttl, keep_ttl, stale_ms, priority, cost, labels, renews: _ } = terms;
         let labels = Labels::renewed(labels, known_labels.as_ref());

@@ -151,6 +151,7 @@ impl Core {
         if !block.is_empty() {
             Core::write_block(&mut draft, &mut block, done).map_err(writing)?;
         }
+        // An empty block marks the end.
         Core::write_block(&mut draft, &mut block, done).map_err(writing)?;
         report_progress(done, progress)?;
         draft.publish(done.entries).map_err(writing)

@@ -1,4 +1,4 @@
-//! The second tier: how its requests reach the host, and the host's handle of one (rules T01 to T15).
+//! How requests for the second tier reach the host, and the host's handle of such a request (rules T01 to T15).
 //!
 //! A request is passed to a library thread, which calls the host, or to the host's queue. It is pending until the call has returned, or the
 //! reader of the queue has taken it. The table decides what becomes of the request, and when. The host holds the only [`TierTicket`] of a
@@ -212,7 +212,8 @@ impl TierTicket {
         }
     }
 
-    /// The second tier has not filled the key at `index`, because the key is no longer as the read found it.
+    /// The second tier has refused to store the key at `index`: the key is no longer as the read found it, or the second tier does not take
+    /// such values.
     pub fn refused(&self, index: usize) -> Result<Status, Status> {
         self.key(index)?;
         Ok(self.not_done(index, true))
@@ -222,7 +223,7 @@ impl TierTicket {
         self.core.with_table(|table, _| table.tier_not_done(self.handout.id, index, is_refused))
     }
 
-    /// Ends the request. Keys to write that were not failed are written; keys to read that were not answered were not found.
+    /// Ends the request. Keys to write that were not failed are written; keys to read that were not answered have failed.
     pub fn finish(&self) -> Status {
         self.end(TierEnd::Finished)
     }
@@ -295,7 +296,7 @@ impl Core {
         }
     }
 
-    /// Calls the host, unless the engine was closed meanwhile. Returns whether it did.
+    /// Calls the host, unless the request must not be served any more. Returns whether the host was called.
     fn serve_tier(&self, ticket: TierTicket) -> bool {
         let runs = ticket.take();
         match &self.hooks.second_tier {

@@ -21,7 +21,7 @@ impl StatsWindow {
     }
 }
 
-/// The counters of a window, and the current levels.
+/// The counters of a window, and the current values of the gauges.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // each part is explained where it is counted
 pub struct Stats {
@@ -35,7 +35,7 @@ pub struct Stats {
     pub breaker: u64,
     pub entries: u64,
     pub cost: u64,
-    /// The number of entries, and their cost.
+    /// The number of pending removals, and their cost in bytes.
     pub pending_removals: (u64, u64),
 }
 

@@ -48,7 +48,7 @@ pub(super) struct StoreAccess<'a> {
 }
 
 impl StoreAccess<'_> {
-    /// Notes when an entry expires that was just stored.
+    /// Notes when an entry that was just stored expires.
     #[inline(always)]
     pub fn note_end(&mut self, put: PutOutcome) {
         if let PutOutcome::Stored { expires_at: Some(end), .. } = put {
