@@ -2,8 +2,8 @@
 
 require_relative "lib/kvlight/api"
 
-# With the library in lib/kvlight, where package.sh puts it, this is a gem of this platform. Without it, the gem is of any platform and uses the
-# library that the system has.
+# With the library in lib/kvlight, where package.sh puts it, this is a gem for this platform. Without it, the gem is for any platform and uses the
+# library that is installed on the system.
 Gem::Specification.new do |spec|
   spec.name = "kvlight"
   spec.version = Kvlight::VERSION

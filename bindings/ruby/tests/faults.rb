@@ -231,7 +231,7 @@ scenario "a second copy of the files loads in one process if it has the same ver
   end
 end
 
-scenario "a thousand threads fetch at once on the defaults" do
+scenario "a thousand threads fetch at once with the default settings" do
   tasks = echo
   threads = Array.new(1000) { |i| Thread.new { tasks.fetch("key #{i}") }.tap { _1.report_on_exception = false } }
   equal threads.map(&:value), Array.new(1000) { |i| ["key #{i}"] }, "values"
@@ -325,7 +325,7 @@ scenario "f11a a provider sets the pause before a retry" do
   tasks.close
 end
 
-scenario "a lookup returns any kind of value, loads a missing key only as a fetch, and refuses what is no key" do
+scenario "a lookup returns any kind of value and refuses what is no key, and only a fetch loads a missing key" do
   values = { "object" => [1], "false" => false, "text" => "é", "empty" => "", "nothing" => nil, "symbol" => :a, "number" => 7.5, "" => ["empty key"] }
   tasks = Kvlight::Tasks.new { |keys| keys.to_h { |key| [key, "loaded #{key}"] } }
   values.each { |key, value| equal tasks.put(key, value), true, "the put of #{key}" }

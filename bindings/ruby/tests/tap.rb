@@ -1,9 +1,9 @@
 # frozen_string_literal: true
 
-# Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The row that tests/tiers/hosts/run prints says how many of the
-# scenarios passed that every language has; they come first.
+# Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first scenarios, which every language has, are counted in a row
+# for tests/tiers/hosts/run.
 module Tap
-  # How many scenarios every language has.
+  # How many scenarios every language has; they come first.
   SHARED = 12
   SCENARIOS = [] # rubocop:disable Style/MutableConstant
 

@@ -8,7 +8,7 @@ module Kvlight
     # How many C calls deeper a job runs. Each takes more than one KiB of stack; a waiting thread takes about three.
     LEVELS = 6
 
-    # Calls the block that many levels down. The block itself stays on the stack, so it must refer only to objects that may stay alive.
+    # Calls the block `levels` C calls deeper. The block itself stays on the stack, so it must refer only to objects that may stay alive.
     def self.run(levels = LEVELS, &block)
       levels.zero? ? yield : catch { run(levels - 1, &block) }
     end

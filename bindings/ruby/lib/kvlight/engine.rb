@@ -116,7 +116,7 @@ module Kvlight
       Error.check(Native.kvl_config_set_l2(config, tier.abilities, 0, 0, 0)) if tier
       Error.check(Native.kvl_config_set_provider(config, 0, 0, 0))
       @max_requests = %w[tasks.max_running tasks.max_abandoned].sum { |key| Settings.number(config, key) }
-      # Those that run (`l2.max_requests` reads and one write), and as many that are unfinished after their time limit.
+      # The requests that run (`l2.max_requests` reads and one write), and as many again that are unfinished after their time limit.
       @max_tier_requests = (Settings.number(config, "l2.max_requests") + 1) * 2
       @tasks = create(config)
       @server&.attach(@tasks)
@@ -159,7 +159,7 @@ module Kvlight
       end
     end
 
-    # The memory that the event points to is valid until the next call.
+    # Returns the next event, or nil if there is none. The memory that it points to is valid until the next call.
     def next_event
       return if @queue.zero?
 

@@ -41,7 +41,7 @@ module Kvlight
 
     # -- For Tasks ------------------------------------------------------------------------------------------------------
 
-    # Sets the outcome and wakes the waiting threads. Returns a call of the block, or nil if there is no block.
+    # Sets the outcome and wakes the waiting threads. Returns a lambda that calls the block, or nil if there is no block.
     def settle(results)
       @outcome = @single ? results.first : results
       release

@@ -45,7 +45,7 @@ module Kvlight
                        "kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path."
     end
 
-    # Where the library may be: at the path in KVL_REDIS_LIBRARY; without it, in the gem, on the system's library path, and in the checkout that contains these files.
+    # Where libkvlight_redis may be: the path in KVL_REDIS_LIBRARY; if that is not set, the gem, the system's library path, and the checkout that contains these files.
     def self.candidates
       return [ENV["KVL_REDIS_LIBRARY"]] unless ENV["KVL_REDIS_LIBRARY"].to_s.empty?
 

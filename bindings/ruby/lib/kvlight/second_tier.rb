@@ -10,7 +10,7 @@ module Kvlight
     # the token that the read of the key returned.
     Entry = Struct.new(:key, :data, :ttl_ms, :token, keyword_init: true)
     # A key that was found: the `data` of its entry; the milliseconds that are left of its TTL (-1: the second tier does not expire it; -2 or nil:
-    # not known; with both, the TTL with which it was written begins anew); and a token for this very entry, so that a fill can replace it.
+    # not known; in either case the TTL with which it was written begins anew); and a token that identifies this version of it, for a fill to replace it.
     Hit = Struct.new(:data, :ttl_left_ms, :token, keyword_init: true)
     # A key that was not found, with the lease if one was granted.
     Vacant = Struct.new(:token, keyword_init: true)
@@ -20,8 +20,8 @@ module Kvlight
     # Whether fill stores an entry only if its token still belongs to the key.
     def conditional? = false
 
-    # Whether read grants a lease (a token) for a key without an entry, to one reader at a time. With both, no older load ever replaces a newer write, in
-    # whichever process.
+    # Whether read grants a lease (a token) for a key without an entry, to one reader at a time. If the tier is conditional too, no older load ever replaces
+    # a newer write, in whichever process.
     def leases? = false
 
     # Looks keys up. Returns { key => Hit, Vacant or LEASED }; a String stands for a Hit with that `data`, an exception fails its key, and a key left out was
@@ -35,7 +35,7 @@ module Kvlight
     # Stores what was put.
     def write(_entries) = raise(NotImplementedError)
 
-    # Removes keys, whether they are there or not.
+    # Removes keys, some of which may not exist.
     def remove(_keys) = raise(NotImplementedError)
 
     # Removes all keys.
@@ -95,7 +95,7 @@ module Kvlight
     rescue Exception => e # rubocop:disable Lint/RescueException
       @tasks.tier_failed(e)
     ensure
-      # The end of a read fails the keys without an answer. A write that is released unfinished fails as a whole.
+      # Finishing a read fails its keys without an answer. A request of another kind fails as a whole if it is released unfinished.
       Native.kvl_l2_request_finish(@handle) if is_done || @kind == L2_READ
       Native.kvl_l2_request_release(@handle)
     end
@@ -163,7 +163,8 @@ module Kvlight
       tell(Native.kvl_l2_request_hit(@handle, at, data, length, ttl_left_ms, token, token.bytesize))
     end
 
-    # What an entry contains (OK: an object, VALUE: bytes, NULL: null, MISS: it is none), and how many bytes stand for that.
+    # Returns what an entry contains (OK: an object; VALUE: bytes; NULL: a null; MISS: it is no entry) and, for an object, how many bytes at its end stand
+    # for the object.
     def payload_of(at, data)
       place = Fiddle::Pointer.malloc(16, Fiddle::RUBY_FREE)
       status = Native.kvl_l2_request_payload(@handle, at, data, data.bytesize, place.to_i, place.to_i + 8)
@@ -188,7 +189,7 @@ module Kvlight
       false
     end
 
-    # Has the tier store the entries. A value without bytes is refused and left out.
+    # Has the tier store the entries. A value that cannot be converted to bytes is refused and left out.
     def store
       indexes = @keys.each_index.select { |at| state_payload(at) }
       return if indexes.empty?

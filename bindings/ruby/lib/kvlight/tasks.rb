@@ -24,11 +24,10 @@ module Kvlight
     # Settings are those of docs/CONFIGURATION.md, as keywords: cache_capacity: 1000. `dropped` is called with each value that is not a String once
     # neither the cache nor a fetch holds it any longer. `on_error` is called with exceptions of `dropped`, of blocks passed to start and of the
     # second tier; without it they are printed. `encoding` is the encoding of keys and of values that are Strings.
-    # `second_tier` is a store in which keys are looked up before the provider is called: see SecondTier. For it, `dump` and `load` convert values that
-    # are not Strings to Strings and back, like Marshal.method(:dump) and Marshal.method(:load). Without them, such values stay in
-    # this process.
+    # `second_tier` is a store in which keys are looked up before the provider is called: see SecondTier. `dump` converts a value that is not a String
+    # to a String for it, and `load` converts it back: Marshal.method(:dump) and Marshal.method(:load). Without them, such values stay in this process.
     # `l2_url`, instead of `second_tier`, is a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs
-    # libkvlight_redis (LoadError); the options of the URL are those of kvlight_redis.h.
+    # libkvlight_redis, and raises LoadError without it; the options of the URL are those of kvlight_redis.h.
     def initialize(dropped: nil, on_error: nil, encoding: Encoding::UTF_8, delivery: :queue, second_tier: nil, l2_url: nil, dump: nil, load: nil,
                    **settings, &provider)
       check_arguments(settings, delivery, provider)
@@ -375,7 +374,7 @@ module Kvlight
       error.class.name.to_s
     end
 
-    # Saves or loads by the block, and returns the number of entries. Raises an Error with the reason of a failure.
+    # Saves or loads through the block, and returns the number of entries. Raises an Error with the library's message on failure.
     def transfer(path)
       done = Fiddle::Pointer.malloc(Native::Transfer::SIZE, Fiddle::RUBY_FREE)
       status = nil
