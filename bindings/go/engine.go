@@ -93,7 +93,7 @@ func (e *engine[V]) close() {
 	e.tierCancel()
 	e.redis.stop() // the connection uses the engine until then
 	if C.kvl_tasks_free(tasks) == C.KVL_ERR_REENTRANT {
-		// The caller is inside a Save or a Load, and the library would wait for the end of that.
+		// The caller is inside a Save or a Load, whose end the library would wait for.
 		go func() {
 			C.kvl_tasks_free(tasks)
 			e.end(queue)
@@ -333,7 +333,7 @@ type call[V any] struct {
 	waiter  *waiter[V]
 }
 
-// wait starts a fetch with `begin` and waits for its results. It returns nil if the fetch ended at once, in which case `begin` has its outcome.
+// wait starts a fetch with `begin` and waits for its results. It returns no results if the fetch ended at once: then `begin` has its outcome.
 func (e *engine[V]) wait(ctx context.Context, keys []string, settings []Settings, begin func(*call[V]) C.kvl_status_t) ([]Result[V], error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

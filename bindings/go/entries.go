@@ -83,7 +83,7 @@ func (t *Tasks[V]) runTransfer(path string, work *transfer[V], isSave bool) (int
 	var done C.kvl_transfer_t
 	var libraryError *C.kvl_error_t
 	defer func() { C.kvl_error_release(libraryError) }()
-	// The engine's lock is not held during the transfer: a Close that waits for it would block the calls that the program's functions make.
+	// The engine's lock is not held during the transfer: a Close that waited for the lock would block the calls that encode or decode makes.
 	var cache *C.kvl_cache_t
 	if err := t.engine.withTasks(func(tasks *C.kvl_tasks_t) error { return check(C.kvl_tasks_cache(tasks, &cache)) }); err != nil {
 		return 0, err

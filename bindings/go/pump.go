@@ -169,7 +169,7 @@ func (e *EndedError) Is(target error) bool { return target == error(e.Status) }
 // Unwrap returns the cause.
 func (e *EndedError) Unwrap() error { return e.Cause }
 
-// failure returns the provider's error, or else the status. If an attempt had failed before, the status is in an EndedError with its error.
+// failure returns the provider's error, or else the status. If an attempt had failed before, it returns an EndedError with both.
 func (e *engine[V]) failure(status Status, err *C.kvl_error_t) error {
 	if id := C.go_error_object(err); id != 0 {
 		return e.objects.find(uintptr(id)).err
@@ -195,7 +195,7 @@ func (e *engine[V]) startRequest(handle *C.kvl_request_t) {
 	go request.run()
 }
 
-// run calls the provider. A panic of it fails the request's keys, as an error does.
+// run calls the provider. If the provider panics, the request's keys fail, as with an error.
 func (r *Request[V]) run() {
 	hasReturned := false
 	defer func() {

@@ -2,5 +2,5 @@
 
 package kvlight_test
 
-// The race detector itself uses memory, so that tests of memory are skipped under it.
+// The race detector itself uses memory, so tests of memory are skipped under it.
 const isRaceDetected = true

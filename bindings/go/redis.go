@@ -23,7 +23,7 @@ type redisTier struct {
 
 var errNoURL = errors.New("kvlight: these Tasks have no Sharing with a URL")
 
-// redisPaths returns where the library may be: at the path in KVL_REDIS_LIBRARY, or else on the system's library path.
+// redisPaths returns where libkvlight_redis may be: the path in KVL_REDIS_LIBRARY, or else its name on the system's library path.
 func redisPaths() []string {
 	if path := os.Getenv("KVL_REDIS_LIBRARY"); path != "" {
 		return []string{path}
@@ -74,7 +74,7 @@ func (t *redisTier) attach(tasks *C.kvl_tasks_t) error {
 	return check(C.go_redis_attach(t.native, tasks))
 }
 
-// stop ends the connection, if there is one, and waits for its thread. Afterwards the engine is not used.
+// stop ends the connection, if there is one, and waits for its thread. Afterwards it does not use the engine.
 func (t *redisTier) stop() {
 	if t != nil {
 		C.go_redis_stop(t.native)

@@ -1,4 +1,4 @@
-/* The calls of libkvlight_redis, a second tier on Redis or Valkey. It is loaded when a Sharing has a URL (redis.go). */
+/* Calls of libkvlight_redis, a second tier on Redis or Valkey. It is loaded when a Sharing has a URL (redis.go). */
 #ifndef KVLIGHT_GO_REDIS_H
 #define KVLIGHT_GO_REDIS_H
 
@@ -18,7 +18,7 @@ typedef struct {
     } call;
 } go_redis_t;
 
-/* Loads the library, for good: it is never unloaded. Returns why it cannot be loaded, or NULL. */
+/* Loads the library, which is never unloaded. Returns why it cannot be loaded, or NULL. */
 static inline const char *go_redis_load(go_redis_t *redis, const char *path) {
     void *loaded = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     bool is_whole = loaded != NULL;
@@ -30,7 +30,7 @@ static inline const char *go_redis_load(go_redis_t *redis, const char *path) {
     const char *why = dlerror();
     return why ? why : "it lacks a function";
 }
-/* Connects. The library is to use the functions of the copy of kvlight that is part of this program. */
+/* Connects. The library uses the copy of kvlight that is part of this program. */
 static inline kvl_status_t go_redis_open(go_redis_t *redis, const char *url, kvl_error_t **out_error) {
     static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;
     return redis->call.open(url, &library, &redis->handle, out_error);

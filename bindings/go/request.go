@@ -186,7 +186,7 @@ func (r *Request[V]) FinishError(err error) error {
 	})
 }
 
-// withError calls a function with the handle and with the library's form of an error; ErrProvider stands for nil.
+// withError calls a function with the handle and with the library's form of an error; a nil error becomes ErrProvider.
 func (r *Request[V]) withError(err error, use func(*C.kvl_request_t, *C.kvl_error_t) C.kvl_status_t) error {
 	if err == nil {
 		err = ErrProvider

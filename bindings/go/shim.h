@@ -139,7 +139,7 @@ static inline uintptr_t go_l2_object(kvl_l2_request_t *request, size_t i, kvl_va
 static inline kvl_status_t go_l2_entry(kvl_l2_request_t *request, size_t i, kvl_slice_t *out_data, int64_t *out_ttl_ms, kvl_slice_t *out_token) {
     return kvl_l2_request_entry(request, i, &out_data->data, &out_data->len, out_ttl_ms, &out_token->data, &out_token->len);
 }
-/* Like kvl_l2_request_payload, but returns only the number of the bytes, which are the last ones of the entry. */
+/* Like kvl_l2_request_payload, but returns only the payload's length: its bytes are the last ones of the entry. */
 static inline kvl_status_t go_l2_payload(kvl_l2_request_t *request, size_t i, const uint8_t *data, size_t len, size_t *out_len) {
     const uint8_t *payload;
     return kvl_l2_request_payload(request, i, data, len, &payload, out_len);

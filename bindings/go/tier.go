@@ -62,7 +62,7 @@ type TierFound struct {
 	// TTLLeft is the time until the entry expires; TierTTLNever for never, 0 if it is not known. Any other negative time means that the entry
 	// has expired.
 	TTLLeft time.Duration
-	// Token identifies this very entry, so that a fill can replace it; without an entry it is the lease, if one was granted.
+	// Token identifies this version of the entry, so that a fill can replace it; without an entry it is the lease, if one was granted.
 	Token []byte
 	// IsLeased reports that there is no entry, and that another process has the lease: the key is looked up again, for at most "l2.wait_ms".
 	IsLeased bool
@@ -187,7 +187,7 @@ func (r *tierRequest[V]) serveByServer() (bool, error) {
 	return r.engine.redis.serve(r.handle, r.hit)
 }
 
-// fail fails all keys, or the clear. Those of a read need no call: the finish fails the ones without an answer.
+// fail fails all keys, or the clear. A read needs no call: finishing it fails the keys without an answer.
 func (r *tierRequest[V]) fail() {
 	if r.kind == C.KVL_L2_READ {
 		return
@@ -288,7 +288,7 @@ func (r *tierRequest[V]) hit(i C.size_t, found TierFound) error {
 		length = 0
 	case C.KVL_NULL:
 	default:
-		length = 0 // not an object's entry of this key: a miss
+		length = 0 // not an entry of this key with an object: a miss
 	}
 	return checkAnswer(C.kvl_l2_request_hit(r.handle, i, data, length, left, token, tokenLen))
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the module of FOLDER into an empty module with `go get`, and runs there the program of docs/HOSTS.md, the scenarios and the tests:
+# Installs the module of FOLDER into an empty module with `go get`, and runs the program of docs/HOSTS.md, the scenarios and the tests there:
 # `package.sh FOLDER`. They are linked with the archive in the module, and not with the library of the checkout or an installed one.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # `run.sh` runs the example, the tests, the stress program and the scenarios of the Go package; `run.sh stress [RUNS]` runs only the stress program,
-# RUNS times (20), each with 100,000 fetches.
+# RUNS times (20 by default), each with 100,000 fetches.
 # Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, the folders of the library and its header.
 set -eu
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `run.sh` runs the demo, the scenarios and the tests of the PHP package; `run.sh stress [RUNS]` runs its stress program, RUNS times (20), each with
+# `run.sh` runs the demo, the scenarios and the tests of the PHP package; `run.sh stress [RUNS]` runs its stress program, RUNS times (20 by default), each with
 # 100,000 fetches. Reads KVL_LIB_DIR, the folder of the library.
 set -eu
 

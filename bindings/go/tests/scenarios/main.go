@@ -367,7 +367,7 @@ func noThreadIsLeft() {
 	}
 }
 
-// shared is the number of the scenarios that every language has: the first ones.
+// shared is the number of scenarios that every language has; they come first.
 const shared = 12
 
 func main() {

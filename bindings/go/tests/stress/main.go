@@ -98,7 +98,7 @@ func main() {
 	}
 	all.Wait()
 	tasks.Close()
-	// Values of answers after the close never reach the library, and so are not dropped.
+	// Values of answers after the close never reach the library, so they are not dropped.
 	if delivered.Load() != fetches || dropped.Load() > created.Load() {
 		log.Fatalf("%d delivered; %d created, %d dropped", delivered.Load(), created.Load(), dropped.Load())
 	}
