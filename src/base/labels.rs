@@ -22,7 +22,7 @@ impl Labels {
     /// Packs a version, which is empty if there is none, and tags. `None`: there is neither. A repeated tag is stored once, but each
     /// mention counts towards [`TAGS_MAX`].
     ///
-    /// BAD_VALUE: a label is too long, a tag is empty, or there are too many tags.
+    /// Fails with ERR_BAD_VALUE if a label is too long, a tag is empty, or there are too many tags.
     pub fn new<'a>(version: &[u8], tags: impl Iterator<Item = &'a [u8]>) -> Result<Option<Labels>, Status> {
         let mut packed = Vec::new();
         let mut count = 0;

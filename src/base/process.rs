@@ -16,8 +16,8 @@ thread_local! {
     };
 }
 
-/// What the library keeps for a thread. In one variable, since in a shared library each access to a thread's storage costs a call. It has
-/// no destructor, so it can be used even while the thread ends.
+/// What the library keeps for a thread. It is one variable, since in a shared library each access to a thread's storage costs a call. It
+/// has no destructor, so it can be used even while the thread ends.
 pub struct ThreadState {
     context: Cell<ThreadContext>,
     /// Whether a panic on this thread is caught, and prints no message.

@@ -1,5 +1,5 @@
-//! The statuses: all outcomes and errors. They are listed in `status_table.rs`; constants, names, messages and the
-//! C header are generated from it.
+//! The statuses: all outcomes and errors. They are listed in `status_table.rs`; constants, names, messages and the C header are generated
+//! from this list.
 
 /// An outcome or an error: 0 ok, above 0 an outcome that a program expects, below 0 an error.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

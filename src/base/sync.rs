@@ -2,8 +2,8 @@
 //! detector. No other file does.
 //!
 //! Normally the locks are the standard library's. They allocate no memory, so that none is left once a program has freed its handles (rule
-//! L08). But the standard library is compiled without the race detector (tests/tiers/race), which therefore cannot see which thread waited
-//! for which. parking_lot and once_cell are compiled with the detector.
+//! L08). But the standard library is compiled without the race detector (tests/tiers/race), so the detector cannot see that one thread
+//! waited for another. parking_lot and once_cell are compiled with the detector.
 
 #[cfg(kvl_model)]
 pub use loom::sync::{Condvar, MutexGuard, atomic};
@@ -127,7 +127,7 @@ pub fn wait_timeout<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout
 /// Calls `look` until it returns `Some`, for a few microseconds at most, so that the caller need not sleep: waking up takes longer.
 #[cfg(not(kvl_model))]
 pub fn linger<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
-    /// The number of calls that are followed by spins (1, 2, 4, ... of them), and then of calls that are followed by a yield.
+    /// This many calls are followed by 1, 2, 4, ... spins, then as many by a yield each.
     const ROUNDS: u32 = 6;
     for round in 0..2 * ROUNDS {
         if let found @ Some(_) = look() {

@@ -11,7 +11,7 @@ pub struct StoreCounts {
     pub null_hits: u64,
     /// Lookups that found nothing.
     pub misses: u64,
-    /// Lookups of a key that the validator rejected.
+    /// Lookups of a key that the validator refused.
     pub invalid_keys: u64,
     /// Values that were stored, including those that replaced an older value.
     pub inserts: u64,

@@ -33,7 +33,7 @@ impl ShardLimits {
     /// Limits that allow nothing.
     pub const NONE: ShardLimits = ShardLimits { entries: 0, cost: None, max_cost: 0 };
 
-    /// The sum of both limits, with the larger maximum cost of an entry.
+    /// The limits of two shards together: the sums, and the larger maximum cost of an entry.
     pub fn and(self, other: ShardLimits) -> ShardLimits {
         ShardLimits {
             entries: self.entries.saturating_add(other.entries),
@@ -48,12 +48,12 @@ impl ShardLimits {
         ShardLimits { entries: self.entries.saturating_sub(entries), cost: self.cost.map(|limit| limit.saturating_sub(cost)), ..self }
     }
 
-    /// Returns an equal part, rounded down.
+    /// Returns one of `parts` equal parts, rounded down.
     pub fn split(self, parts: u64) -> ShardLimits {
         ShardLimits { entries: self.entries / parts, cost: self.cost.map(|limit| limit / parts), ..self }
     }
 
-    /// The smaller of each limit, with the maximum cost of an entry of `other`.
+    /// The smaller number of entries and the smaller cost, with the maximum cost of an entry that `other` has.
     pub fn smaller(self, other: ShardLimits) -> ShardLimits {
         let cost = self.cost.into_iter().chain(other.cost).min();
         ShardLimits { entries: self.entries.min(other.entries), cost, max_cost: other.max_cost }

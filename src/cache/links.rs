@@ -1,5 +1,5 @@
-//! The links of a shard's nodes. They are in one array, because hits move nodes in the lists, and a second memory access for each would
-//! cost too much. An array moves when it grows; a large one does so in small steps (rule S19).
+//! The links of a shard's nodes. They are in one array, because hits move nodes in the lists, and a second memory access for each node
+//! would cost too much. An array moves when it grows; a large one does so in small steps (rule S19).
 //!
 //! ```text
 //!   whole ── little room is left ──▶ being copied: each new node copies some links; a copied link that changes is copied again

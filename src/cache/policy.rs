@@ -1,5 +1,5 @@
-//! Eviction policies: which of the entries of one priority leaves first (rule S05). A store has one of them from its creation on
-//! (`cache.policy`); the levels of priority, the ledger and everything else are the same for all.
+//! Eviction policies: which of the entries of one priority leaves first (rule S05). A store keeps the policy that it was created with
+//! (`cache.policy`). The levels of priority, the ledger and everything else are the same for all policies.
 //!
 //! | | `lru` | `s3fifo` |
 //! |---|---|---|
@@ -68,8 +68,8 @@ pub(super) enum Scarce {
     Cost,
 }
 
-/// What `s3fifo` knows of an entry: its queue, and how often it was used there. It is kept when the entry moves to another shard, and when
-/// another value replaces it. The bits: one for main, two for the frequency.
+/// What `s3fifo` knows about an entry: its queue, and how often it was used there. This is kept when the entry moves to another shard, and
+/// when another value replaces it. The bits: one for main, two for the frequency.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct QueueState(u8);
 
@@ -90,7 +90,7 @@ pub(super) struct Importance {
     pub queue_state: Option<QueueState>,
 }
 
-/// The policy of a shard, and what it has to remember beside the queues.
+/// The policy of a shard, and what it has to remember besides the queues.
 pub(super) enum Policy {
     Lru,
     S3Fifo(Box<S3Fifo>),
@@ -195,13 +195,13 @@ impl Policy {
         rarely(self.s3fifo().is_some())
     }
 
-    /// What is kept of an entry that moves to another shard.
+    /// The state that an entry keeps when it moves to another shard.
     #[inline(always)]
     pub fn queue_state(&self, place: Place) -> Option<QueueState> {
         self.s3fifo().and_then(|policy| policy.queue_state(place))
     }
 
-    /// What is kept of an entry when another value replaces it, which counts as a use.
+    /// The state that an entry keeps when another value replaces it, which counts as a use.
     #[inline(always)]
     pub fn queue_state_after_use(&self, place: Place) -> Option<QueueState> {
         self.queue_state(place).map(QueueState::used)

@@ -175,8 +175,8 @@ impl Slab {
         if self.free == Place::NONE && self.is_used_up() { Slab::next_capacity(capacity, limit) } else { capacity }
     }
 
-    /// Gets memory for another entry. `limit` is the maximum number of entries. If memory runs out, no entry
-    /// changes; columns that have grown keep their memory.
+    /// Gets memory for another entry. `limit` is the maximum number of entries. If memory runs out, no entry changes; columns that have
+    /// grown keep their memory.
     #[cold]
     pub fn try_grow(&mut self, limit: u64) -> Result<(), NoMemory> {
         let capacity = self.wanted_capacity(limit);
@@ -204,8 +204,8 @@ impl Slab {
 
     /// The next capacity of a slab with `len` nodes, all of them in use: at most `limit`, but always room for one more node.
     fn next_capacity(len: usize, limit: u64) -> usize {
-        // An eighth more. Doubling, as a vector does, could leave half of the memory unused, which is not
-        // part of any entry's cost (rule S03a).
+        // Grows by an eighth. Doubling, as a vector does, could leave half of the memory unused, which is not part of any entry's cost
+        // (rule S03a).
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         len.saturating_add((len / 8).max(FIRST_GROWTH)).min(limit).max(len + 1)
     }
@@ -286,7 +286,7 @@ impl Slab {
         cost_of(self.record(place), None, overhead)
     }
 
-    /// The number of nodes, including free ones. Every place is below it.
+    /// The number of nodes, including free ones. The places are numbered from 0 up to it.
     pub fn nodes(&self) -> usize {
         self.nodes.len()
     }

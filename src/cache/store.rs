@@ -42,7 +42,7 @@ pub struct Store {
     moving_due: std::sync::atomic::AtomicU64,
     /// The number of groups that have begun to move: see [`Store::moves_begun`].
     moves_begun: std::sync::atomic::AtomicU64,
-    /// The other inputs to the number of shards, besides the limits.
+    /// What determines the number of shards, besides the limits.
     requested_shards: Option<u32>,
     cores: usize,
     /// The shard that `pop` tries first.
@@ -441,8 +441,8 @@ impl Store {
         self.write(key, clock, out, |shard, hash, out| if shard.remove(hash, key, now, out) { last_of(out) } else { None })
     }
 
-    /// Removes the next victim and returns its answer. The victim has the lowest priority in the store, and is the next one in
-    /// its shard by the policy.
+    /// Removes the next victim and returns its answer. The victim has the lowest priority in the store, and is the next one in its shard by
+    /// the policy.
     pub fn pop(&self, clock: &Clock, out: &mut Departures) -> Option<Answer> {
         let now = clock.millis();
         let first = self.next_to_pop.fetch_add(1, Ordering::Relaxed) % self.locked_shards.len();

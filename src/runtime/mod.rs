@@ -4,7 +4,7 @@
 //! - [`delivery`]: items to be delivered, and the dispatcher thread that delivers them.
 //! - [`delivery_queue`]: a queue of deliveries that a reader can wait on.
 //! - [`host_queue`]: deliveries that wait until the host polls for them.
-//! - [`timer`]: the thread that fires deadlines.
+//! - [`timer`]: the thread that acts when a deadline has come.
 //! - [`hooks`]: calls of host functions, during which the thread counts as inside a callback.
 //! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
 //!

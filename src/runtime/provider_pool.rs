@@ -162,7 +162,7 @@ impl StackGroup {
         let own = state.handles.remove(&id);
         let before = std::mem::replace(&mut state.left, own);
         drop(state);
-        // The thread before has removed its own handle too, so it has ended or is about to.
+        // The thread that ended before this one has removed its own handle too, so it is gone or about to return.
         before.into_iter().for_each(|thread| drop(thread.join()));
     }
 

@@ -62,7 +62,7 @@ pub struct EntryTerms {
 }
 
 impl EntryTerms {
-    /// The library's form of these terms. BAD_VALUE: the version or a tag is out of range.
+    /// The library's form of these terms. Fails with ERR_BAD_VALUE if the version or a tag is out of range.
     pub(super) fn stated(&self) -> Result<StoreTerms, Status> {
         let ttl = self.ttl.map(ttl_of);
         let labels = Labels::new(self.version.as_bytes(), self.tags.iter().map(String::as_bytes))?;

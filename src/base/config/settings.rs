@@ -22,7 +22,7 @@ pub struct Settings {
 pub struct CacheSettings {
     pub capacity: u64,
     pub cost_limit: Option<u64>,
-    /// `None`: determined by the sizes.
+    /// `None`: chosen by the limits and the number of processors.
     pub shards: Option<u32>,
     /// `None`: entries do not expire.
     pub ttl_ms: Option<u64>,

@@ -115,7 +115,7 @@ impl QueueState {
     }
 }
 
-/// What the policy remembers of a shard's entries, and of those that left small.
+/// What the policy remembers about a shard's entries, and about those that left small.
 #[derive(Default)]
 pub(in super::super) struct S3Fifo {
     /// By place in the slab. Kept after the entry has left, until the place is used again.

@@ -29,8 +29,8 @@ pub(in super::super) struct MovingEntry {
 }
 
 impl Shard {
-    /// Takes out all entries with their structures, and returns them as a shard of their own. What stays is an empty shard with limits of
-    /// 0, and the counters.
+    /// Takes out all entries with their structures, and returns them as a shard of their own. The empty shard that stays has limits of 0,
+    /// and keeps the counters.
     pub fn vacate(&mut self) -> Shard {
         let empty = Shard {
             lookups: std::mem::take(&mut self.lookups),

@@ -23,7 +23,8 @@ impl Shard {
         Some((seen, self.is_refresh_due(place, clock.present())))
     }
 
-    /// Whether the live entry at `place`, which was just used, is due for a refresh. If so, it is not due again for the retry time.
+    /// Whether the live entry at `place`, which was just used, is due for a refresh. If so, it is not due again until the retry time has
+    /// passed.
     fn is_refresh_due(&mut self, place: Place, present: Present) -> bool {
         if self.lifetimes.is_none() || self.slab.deadline(place) > present.earliest {
             return false;
