@@ -28,7 +28,7 @@ pub mod typed;
 pub use base::clock::ManualClock;
 pub use cache::Cause;
 pub use typed::{
-    BatchFuture, BreakerOverride, BreakerState, Builder, CacheKey, CacheState, DetailedBatch, DetailedFetch, EntryTerms, ErrorKind,
-    FetchError, FetchFuture, FetchOptions, FetchProgress, FetchResult, Fetched, IntoSetting, KeyBytes, LoadRequest, SharedEntry, Source,
-    StaleEntry, Tasks, TierError, TierFound, TierStore, TtlLeft, TypedCache, WantedKey,
+    BatchFuture, BreakerOverride, BreakerState, Builder, CacheIter, CacheKey, CacheState, DetailedBatch, DetailedFetch, EntryTerms,
+    ErrorKind, FetchError, FetchFuture, FetchOptions, FetchProgress, FetchResult, Fetched, IntoSetting, KeyBytes, LoadRequest, SharedEntry,
+    Source, StaleEntry, Tasks, TierError, TierFound, TierStore, TtlLeft, TypedCache, WantedKey,
 };

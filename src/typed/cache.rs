@@ -4,10 +4,11 @@ use super::error::FetchError;
 use super::key::{CacheKey, KeyBytes};
 use super::value::{shared, stored};
 use crate::base::{Answer, Labels, Status, StoreTerms, Ttl};
-use crate::cache::{Departures, NewEntry};
+use crate::cache::{Condition, Departures, NewEntry};
 use crate::engine::Core;
 use crate::engine::cache::Lookup;
 use crate::engine::cache_ref::CacheRef;
+use crate::engine::entries::Entries;
 use std::borrow::Borrow;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -41,6 +42,24 @@ impl<V> CacheState<V> {
     /// The value, if there is one.
     pub fn value(self) -> Option<Arc<V>> {
         if let CacheState::Value(value) = self { Some(value) } else { None }
+    }
+}
+
+impl<V: Send + Sync + 'static> CacheState<V> {
+    fn known(answer: &Answer) -> CacheState<V> {
+        match answer {
+            Answer::Value(value) => CacheState::Value(shared(value)),
+            Answer::Null => CacheState::Absent,
+        }
+    }
+
+    /// A closed cache knows nothing.
+    fn of(found: Result<Lookup, Status>) -> CacheState<V> {
+        match found {
+            Ok(Lookup::Value(value)) => CacheState::Value(shared(&value)),
+            Ok(Lookup::Null) => CacheState::Absent,
+            Ok(Lookup::Miss | Lookup::InvalidKey) | Err(_) => CacheState::Unknown,
+        }
     }
 }
 
@@ -90,11 +109,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        match key.with_bytes(|key| self.cache.get(key)) {
-            Ok(Lookup::Value(value)) => CacheState::Value(shared(&value)),
-            Ok(Lookup::Null) => CacheState::Absent,
-            Ok(Lookup::Miss | Lookup::InvalidKey) | Err(_) => CacheState::Unknown,
-        }
+        CacheState::of(key.with_bytes(|key| self.cache.get(key)))
     }
 
     /// Looks `key` up without counting a use or a lookup.
@@ -102,11 +117,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        match key.with_bytes(|key| self.cache.peek(key)).ok().flatten().map(|hit| hit.answer) {
-            Some(Answer::Value(value)) => CacheState::Value(shared(&value)),
-            Some(Answer::Null) => CacheState::Absent,
-            None => CacheState::Unknown,
-        }
+        key.with_bytes(|key| self.cache.peek(key)).ok().flatten().map_or(CacheState::Unknown, |hit| CacheState::known(&hit.answer))
     }
 
     /// Stores `value` under `key`, replaces an existing entry, and overtakes a load of the key in progress. Returns false if the value was
@@ -124,8 +135,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        let answer = Answer::Value(stored(value.into(), terms.cost.unwrap_or(0)));
-        self.store(key, answer, terms)
+        self.store(key, Some(value.into()), terms, Condition::None)
+    }
+
+    /// Stores `value` under `key` if there is no entry, in one step. Knowing that the key is absent is an entry, too. Returns whether the
+    /// value was stored. An error if the version or a tag is out of range.
+    pub fn put_if_absent<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>, terms: EntryTerms) -> Result<bool, FetchError>
+    where
+        K: Borrow<Q>,
+    {
+        self.store(key, Some(value.into()), terms, Condition::Absent)
     }
 
     /// Stores that `key` is absent. Returns false if that was not stored, for the reasons given at [`TypedCache::put`].
@@ -141,12 +160,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.store(key, Answer::Null, terms)
+        self.store(key, None, terms, Condition::None)
     }
 
-    fn store<Q: KeyBytes + ?Sized>(&self, key: &Q, answer: Answer, terms: EntryTerms) -> Result<bool, FetchError> {
+    fn store<Q: KeyBytes + ?Sized>(
+        &self,
+        key: &Q,
+        value: Option<Arc<V>>,
+        terms: EntryTerms,
+        condition: Condition,
+    ) -> Result<bool, FetchError> {
         let mut left = Departures::new();
-        let entry = NewEntry { terms: terms.stated().map_err(FetchError::of)?, ..NewEntry::new(answer) };
+        let answer = value.map_or(Answer::Null, |value| Answer::Value(stored(value, terms.cost.unwrap_or(0))));
+        let entry = NewEntry { answer, terms: terms.stated().map_err(FetchError::of)?, condition };
         let core = self.cache.core();
         let status = key.with_bytes(|key| core.put(key, entry, None, &mut left)).map_err(FetchError::of)?;
         core.release_departures(left);
@@ -163,6 +189,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         K: Borrow<Q>,
     {
         key.with_bytes(|key| self.cache.remove(key)) == Ok(Status::OK)
+    }
+
+    /// Like [`TypedCache::remove`], but returns the entry. Of several threads that take a key, one receives its value.
+    pub fn take<Q: KeyBytes + ?Sized>(&self, key: &Q) -> CacheState<V>
+    where
+        K: Borrow<Q>,
+    {
+        CacheState::of(key.with_bytes(|key| self.cache.take(key)))
     }
 
     /// Expires the entry of `key` now: the next fetch of the key loads it. Until then the entry stays as a fallback, if `stale.ttl_ms` is
@@ -206,6 +240,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         let _ = self.cache.clear();
     }
 
+    /// Visits each key that has an entry throughout once, with its entry as it is then: `None` if the key is known to be absent. Counts
+    /// neither uses nor lookups, and holds no lock, so that the cache may be changed meanwhile. Ends early if the engine is shut down.
+    pub fn iter(&self) -> CacheIter<K, V> {
+        CacheIter { cache: self.clone(), entries: Entries::default() }
+    }
+
     /// The number of entries.
     pub fn len(&self) -> u64 {
         self.cache.len()
@@ -224,5 +264,29 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     /// The statistics as JSON, described in docs/STATISTICS.md.
     pub fn stats_json(&self) -> String {
         self.cache.stats().to_json()
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> IntoIterator for &TypedCache<K, V> {
+    type Item = (K, Option<Arc<V>>);
+    type IntoIter = CacheIter<K, V>;
+
+    fn into_iter(self) -> CacheIter<K, V> {
+        self.iter()
+    }
+}
+
+/// An iterator over the entries of a cache: see [`TypedCache::iter`].
+pub struct CacheIter<K: CacheKey, V> {
+    cache: TypedCache<K, V>,
+    entries: Entries,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Iterator for CacheIter<K, V> {
+    type Item = (K, Option<Arc<V>>);
+
+    fn next(&mut self) -> Option<(K, Option<Arc<V>>)> {
+        let (key, hit) = self.entries.next(&self.cache.cache).ok().flatten()?;
+        Some((K::from_bytes(&key), CacheState::known(&hit.answer).value()))
     }
 }

@@ -49,7 +49,7 @@ mod value;
 pub use crate::task::Source;
 pub use crate::task::breaker::{BreakerOverride, BreakerState};
 pub use builder::Builder;
-pub use cache::{CacheState, EntryTerms, TypedCache};
+pub use cache::{CacheIter, CacheState, EntryTerms, TypedCache};
 pub use error::{ErrorKind, FetchError};
 pub use fetch::{BatchFuture, DetailedBatch, DetailedFetch, FetchFuture};
 pub use fetched::Fetched;

@@ -165,6 +165,44 @@ fn s17_a_touch_gives_an_entry_a_new_ttl() {
 }
 
 #[test]
+fn s17_a_conditional_put_stores_once_and_one_taker_receives_the_value() {
+    let cache: TypedCache<u8, String> = Builder::default().build_cache().expect("a cache");
+    assert!(cache.put_if_absent(&1, "first".to_owned(), EntryTerms::default()).expect("open"));
+    assert!(!cache.put_if_absent(&1, "second".to_owned(), EntryTerms::default()).expect("open"));
+    assert!(cache.put_absent(&2).expect("open"));
+    assert!(!cache.put_if_absent(&2, "value".to_owned(), EntryTerms::default()).expect("open"), "an absence is an entry");
+    let values: Vec<Option<Arc<String>>> = thread::scope(|threads| {
+        [1, 2].map(|_| threads.spawn(|| cache.take(&1).value())).map(|taker| taker.join().expect("no panic")).into()
+    });
+    assert_eq!(values.iter().flatten().map(|value| value.as_str()).collect::<Vec<_>>(), ["first"]);
+    assert!(matches!(cache.take(&2), CacheState::Absent));
+    assert!(matches!(cache.take(&2), CacheState::Unknown) && cache.is_empty());
+}
+
+#[test]
+fn s18_an_iteration_visits_each_entry_once_while_the_cache_changes() {
+    let cache: TypedCache<u32, u32> = Builder::default().build_cache().expect("a cache");
+    for key in 0..1000 {
+        cache.put(&key, key * 2).expect("open");
+    }
+    cache.put_absent(&1000).expect("open");
+    let mut seen: Vec<(u32, Option<u32>)> = Vec::new();
+    for (key, value) in &cache {
+        cache.remove(&key);
+        seen.push((key, value.map(|value| *value)));
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..1000).map(|key| (key, Some(key * 2))).chain([(1000, None)]).collect::<Vec<_>>());
+    assert!(cache.is_empty() && cache.iter().next().is_none());
+
+    let tasks = doubling(&Arc::default()).build().expect("an engine");
+    tasks.cache().put(&1, 1).expect("open");
+    let mut entries = tasks.cache().iter();
+    tasks.shut_down();
+    assert!(entries.next().is_none(), "the engine has ended");
+}
+
+#[test]
 fn r11_r12_tags_remove_and_expire_their_entries() {
     let tagged = |tags: &[&str]| EntryTerms { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..EntryTerms::default() };
     let cache: TypedCache<u8, u8> = Builder::default().build_cache().expect("a cache");
