@@ -144,7 +144,7 @@ fn l09_lookups_refuse_null_and_set_their_outputs() {
         let (mut got, mut peeked, mut taken) = (dirty::<kvl_value_t>(), dirty::<kvl_value_t>(), dirty::<kvl_value_t>());
         let (mut ttl, mut cost) = (77, 77);
         // SAFETY: pointers are NULL, or valid; the key is refused before it is read.
-        let said = unsafe {
+        let refused = unsafe {
             [
                 kvl_cache_get(cache, key, key_len, &mut got),
                 kvl_cache_get_into(cache, key, key_len, buf.as_mut_ptr(), 8, &mut len),
@@ -160,7 +160,7 @@ fn l09_lookups_refuse_null_and_set_their_outputs() {
                 kvl_cache_touch(cache, key, key_len, NEVER),
             ]
         };
-        assert_eq!(said.map(status), [wanted; 12]);
+        assert_eq!(refused.map(status), [wanted; 12]);
         assert!(got.is_null() && peeked.is_null() && taken.is_null());
         assert_eq!((ttl, cost, len, buf), (77, 77, 99, [7; 8]));
     }

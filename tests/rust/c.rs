@@ -55,14 +55,14 @@ fn check(name: &str) {
     compiler.arg("-L").arg(installed()).arg("-lkvlight").arg("-Wl,--no-as-needed");
     must(&mut compiler);
 
-    let said = must(on_library(&mut Command::new(&program)));
-    assert!(said.trim_end().ends_with(" checks, 0 failed"), "only the number of checks is printed: {said}");
+    let output = must(on_library(&mut Command::new(&program)));
+    assert!(output.trim_end().ends_with(" checks, 0 failed"), "only the number of checks is printed: {output}");
 
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--leak-check=full", "--show-leak-kinds=all", "--errors-for-leak-kinds=all", "--error-exitcode=9"]);
     valgrind.args(["--fair-sched=yes"]).arg(&program);
-    let said = must(on_library(&mut valgrind));
-    assert!(said.contains("in use at exit: 0 bytes in 0 blocks"), "{said}");
+    let output = must(on_library(&mut valgrind));
+    assert!(output.contains("in use at exit: 0 bytes in 0 blocks"), "{output}");
 }
 
 fn on_library(program: &mut Command) -> &mut Command {

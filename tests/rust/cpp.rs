@@ -122,8 +122,8 @@ fn check(name: &str) {
     let source = Path::new("tests/programs/cpp").join(name).with_extension("cpp");
     for (compiler, standard, exceptions) in BUILDS {
         let Some(program) = compile(&source, compiler, standard, exceptions) else { continue };
-        let said = must(&mut on_library(&program));
-        assert!(said.trim_end().ends_with(" checks, 0 failed"), "only the number of checks is printed: {said}");
+        let output = must(&mut on_library(&program));
+        assert!(output.trim_end().ends_with(" checks, 0 failed"), "only the number of checks is printed: {output}");
         if (compiler, standard) == ("g++", "c++17") {
             // The kind "possible" is no error: an engine that was disposed of may still be ending when the program exits.
             let mut valgrind = Command::new("valgrind");
@@ -158,8 +158,8 @@ fn compile_part(compiler: &str, arguments: &[&str], out: &Path) -> bool {
 
 /// Runs a program, whose checks must all hold.
 fn all_hold(program: &Path) {
-    let said = must(&mut on_library(program));
-    assert!(said.trim_end().ends_with(" checks, 0 failed"), "{}: {said}", program.display());
+    let output = must(&mut on_library(program));
+    assert!(output.trim_end().ends_with(" checks, 0 failed"), "{}: {output}", program.display());
 }
 
 /// The library is built by one compiler and the program by either, with hidden visibility by default, with and without RTTI, and with a

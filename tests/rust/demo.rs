@@ -77,26 +77,26 @@ fn the_demo_computes_the_same_digests_as_sha256sum() {
 
 #[test]
 fn the_demo_reports_its_figures() {
-    let said = digest().arg(folder_of_files()).output().expect("the demo runs");
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let output = digest().arg(folder_of_files()).output().expect("the demo runs");
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
     let row = |name: &str| {
-        let line = said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no row {name:?} in\n{said}"));
+        let line = output.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no row {name:?} in\n{output}"));
         line[name.len()..].split_whitespace().map(|cell| cell.parse().expect("a number")).collect::<Vec<f64>>()
     };
     // The columns are keys, ms, requests, hits, joined, failed.
     let (first, second, third) = (row("all absent"), row("all resident"), row("half of them twice, reloaded"));
     let all = (FILES + 3) as f64;
-    assert_eq!((first[0], first[3], first[5]), (all, 0.0, 1.0), "only the broken link fails\n{said}");
-    assert!(first[2] >= (all / 64.0).ceil() && first[2] < all / 8.0, "requests hold many keys\n{said}");
-    assert_eq!((second[0], second[3]), (all, all - 1.0), "the second pass hits\n{said}");
-    assert_eq!(third[0], 2.0 * (all / 2.0).floor(), "{said}");
-    assert!(third[4] >= (all / 2.0).floor(), "the second of each pair joins the load of the first\n{said}");
-    assert!(said.contains("No such file or directory"), "failures are reported by kind\n{said}");
+    assert_eq!((first[0], first[3], first[5]), (all, 0.0, 1.0), "only the broken link fails\n{output}");
+    assert!(first[2] >= (all / 64.0).ceil() && first[2] < all / 8.0, "requests hold many keys\n{output}");
+    assert_eq!((second[0], second[3]), (all, all - 1.0), "the second pass hits\n{output}");
+    assert_eq!(third[0], 2.0 * (all / 2.0).floor(), "{output}");
+    assert!(third[4] >= (all / 2.0).floor(), "the second of each pair joins the load of the first\n{output}");
+    assert!(output.contains("No such file or directory"), "failures are reported by kind\n{output}");
 }
 
 #[test]
 fn the_demo_prints_its_usage() {
-    let said = digest().output().expect("the demo runs");
-    assert_eq!(said.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&said.stderr).contains("usage: digest [--list] DIR"));
+    let output = digest().output().expect("the demo runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("usage: digest [--list] DIR"));
 }

@@ -548,7 +548,7 @@ fn l05_fault37_dispose_is_allowed_in_every_callback_with_the_last_reference() {
             let call = FetchCall { form, settings: settings.into(), progress_step: 1, handle: Some(handle), at_once: false };
             let _ = core.fetch([key].into_iter(), &call, || Box::new(DisposingReceiver(disposer.clone())));
         };
-        let deeds: [&dyn Fn(&Core); 4] = [
+        let calls: [&dyn Fn(&Core); 4] = [
             &|core| {
                 let _ = core.put(b"object", NewEntry::new(object.clone()), None, &mut Departures::new());
                 let _ = core.remove(b"object");
@@ -564,10 +564,10 @@ fn l05_fault37_dispose_is_allowed_in_every_callback_with_the_last_reference() {
                 handle.cancel();
             },
         ];
-        for deed in deeds {
+        for call in calls {
             // A C program holds a reference like this during a call.
             let Some(core) = core.upgrade() else { break };
-            deed(&core);
+            call(&core);
         }
         drop(object);
         assert_eq!(closed.recv_timeout(PATIENCE), Ok("closed"), "disposed of in: {place}");

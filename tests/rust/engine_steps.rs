@@ -30,8 +30,8 @@ fn s19_f02_very_many_keys_are_all_delivered_while_others_write() {
             let form = if round % 2 == 0 { Form::Each } else { Form::All };
             let waiter = engine.ask(form, &keys, |settings| settings.read = kvlight::base::config::ReadMode::Normal);
             let outcomes = if form == Form::Each { waiter.each(MANY) } else { waiter.batch().0 };
-            for (name, said) in names.iter().zip(outcomes) {
-                assert!(said == format!("{name}!") || said == "put", "{name} is {said}");
+            for (name, outcome) in names.iter().zip(outcomes) {
+                assert!(outcome == format!("{name}!") || outcome == "put", "{name} is {outcome}");
             }
             assert_eq!(engine.core.clear(), Ok(()));
         }
@@ -77,7 +77,7 @@ fn s19_f09_a_cancel_during_the_call_takes_effect_with_its_last_step() {
         });
         let waiter = engine.try_ask(Form::Each, &refs(&names), |_| {}, handle.clone(), 0, None).expect("it is accepted");
         let request = canceller.join().expect("it cancels");
-        assert!(waiter.each(MANY).iter().all(|said| said == "ERR_CANCELLED"));
+        assert!(waiter.each(MANY).iter().all(|outcome| outcome == "ERR_CANCELLED"));
         assert_eq!(request.finish(), Status::OK);
     });
     engine.wait_until_idle();
@@ -141,7 +141,7 @@ fn s19_f16a_very_many_keys_of_one_request_are_finished_by_several_threads_at_onc
     });
     assert_eq!(finished.iter().filter(|status| **status == Status::OK).count(), 1, "{finished:?}");
     let outcomes = waiter.each(MANY);
-    assert!(outcomes[..MANY - 1].iter().all(|said| said == "NULL"));
+    assert!(outcomes[..MANY - 1].iter().all(|outcome| outcome == "NULL"));
     drop(request);
     engine.free();
 }

@@ -17,8 +17,8 @@ fn run(compiler: &str, standard: &str, source: &str) {
     library::run(&mut compile).unwrap_or_else(|error| panic!("{error}"));
     let mut program = Command::new(program);
     program.env("LD_LIBRARY_PATH", &installed).env("RUST_BACKTRACE", "0");
-    let said = library::run(&mut program).unwrap_or_else(|error| panic!("{error}"));
-    assert!(said.trim_end().ends_with(" checks, 0 failed"), "only the number of checks is printed: {said}");
+    let output = library::run(&mut program).unwrap_or_else(|error| panic!("{error}"));
+    assert!(output.trim_end().ends_with(" checks, 0 failed"), "only the number of checks is printed: {output}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn a_hit_allocates_no_memory_and_uses_no_precise_clock_and_no_system_call() {
     compiler.arg(here.join("include")).arg(here.join("tests/programs/hits/hits.c")).arg("-o").arg(&program);
     compiler.arg("-L").arg(&folder).args(["-lkvlight", "-ldl"]);
     must(&mut compiler);
-    let said = must(Command::new(&program).env("LD_LIBRARY_PATH", &folder));
-    assert!(said.trim_end().ends_with(" checks, 0 failed"), "{said}");
-    assert_eq!(said.matches(" precise clocks").count(), 14, "seven kinds of lookup, each of two kinds of entry: {said}");
+    let output = must(Command::new(&program).env("LD_LIBRARY_PATH", &folder));
+    assert!(output.trim_end().ends_with(" checks, 0 failed"), "{output}");
+    assert_eq!(output.matches(" precise clocks").count(), 14, "seven kinds of lookup, each of two kinds of entry: {output}");
 }

@@ -215,9 +215,9 @@ fn s12_the_page_draws_a_running_engine_on_a_desktop_and_on_a_phone() {
 
     // When the engine has ended, the page says so instead of showing old figures.
     metrics.end();
-    let said = "new Promise(done => { let looks = 0; const look = () => { const state = document.getElementById('state'); \
+    let script = "new Promise(done => { let looks = 0; const look = () => { const state = document.getElementById('state'); \
                 if (state.className || ++looks > 100) done(state.className); else setTimeout(look, 100); }; look(); })";
-    assert_eq!(browser.value(said), json!("trouble"));
+    assert_eq!(browser.value(script), json!("trouble"));
 }
 
 /// A script that waits until the page says this of the circuit breaker, or for 30 s, and returns what the page says.

@@ -17,8 +17,8 @@ fn run(name: &str) {
     library::run(&mut compiler).unwrap_or_else(|error| panic!("{error}"));
     let mut program = Command::new(program);
     program.env("LD_LIBRARY_PATH", &installed).env("RUST_BACKTRACE", "0");
-    let said = library::run(&mut program).unwrap_or_else(|error| panic!("{error}"));
-    assert!(said.trim_end().ends_with(" checks, 0 failed"), "every check holds: {said}");
+    let output = library::run(&mut program).unwrap_or_else(|error| panic!("{error}"));
+    assert!(output.trim_end().ends_with(" checks, 0 failed"), "every check holds: {output}");
 }
 
 #[test]

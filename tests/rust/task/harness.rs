@@ -696,12 +696,12 @@ impl Harness {
     /// As `advance`, and calls `between` whenever the lock is released although more deadlines are due.
     pub fn advance_by(&mut self, ms: u64, mut between: impl FnMut(&mut Harness)) {
         let goal = self.manual.millis().after(ms);
-        let mut stands = 0;
+        let mut rounds_at_one_time = 0;
         loop {
             let due = self.table.next_due().map_or(goal, |due| self.manual.millis_at(due));
             let stop = due.clamp(self.manual.millis(), goal);
-            stands = if stop == self.manual.millis() { stands + 1 } else { 0 };
-            assert!(stands < 1_000, "the timer does not come to rest: something is due at once, again and again");
+            rounds_at_one_time = if stop == self.manual.millis() { rounds_at_one_time + 1 } else { 0 };
+            assert!(rounds_at_one_time < 1_000, "the timer does not come to rest: something is due at once, again and again");
             self.manual.advance(stop.since(self.manual.millis()));
             while self.step(|table, cx| table.advance(cx)) {
                 between(self);

@@ -88,9 +88,9 @@ fn s19_very_many_keys_are_asked_in_steps_and_all_are_answered() {
     assert!(harness.most_in_a_hold.1 <= STEP + BATCH, "{:?} in one hold", harness.most_in_a_hold);
     answer_all(&mut harness);
     let outcomes = waiter.outcomes();
-    for (name, said) in names.iter().zip(&outcomes) {
+    for (name, outcome) in names.iter().zip(&outcomes) {
         let is_put = name == "k199" || name == "k60";
-        assert_eq!(*said, value(if is_put { "put" } else { name }), "{name}");
+        assert_eq!(*outcome, value(if is_put { "put" } else { name }), "{name}");
     }
     assert_eq!(single.expect("the fetch was started").outcome(), value("other"));
     assert_eq!(harness.requests[1].keys()[0], "other", "the more urgent key goes first, although it arrived between two steps");
@@ -123,7 +123,7 @@ fn s19_f01_a_close_between_two_steps_settles_what_was_asked_and_what_was_not() {
         while harness.ask_more(&mut long) {}
         let waiter = harness.ask_last(long);
         if form.delivers() {
-            assert!(waiter.outcomes().iter().all(|said| *said == failed_with(Status::ERR_CLOSED)) && waiter.has_ended());
+            assert!(waiter.outcomes().iter().all(|outcome| *outcome == failed_with(Status::ERR_CLOSED)) && waiter.has_ended());
         }
         harness.finish(0);
         assert!(harness.table.is_idle());
@@ -149,7 +149,7 @@ fn s19_f13g_no_key_of_a_fetch_loses_its_place_to_another_key_of_that_fetch() {
         let lost = |waiters: &[Waiter]| waiters.iter().filter(|waiter| waiter.outcome() == failed_with(Status::ERR_QUEUE_FULL)).count();
         assert_eq!((lost(&own), lost(&others)), (0, 10), "{order:?}");
         answer_all(&mut harness);
-        assert!(batch.outcomes().iter().zip(&names).all(|(said, name)| *said == value(name)));
+        assert!(batch.outcomes().iter().zip(&names).all(|(outcome, name)| *outcome == value(name)));
         assert_eq!(lost(&own), 0);
     }
 }
@@ -175,7 +175,7 @@ fn s19_f13b_a_search_that_passes_many_keys_is_done_in_steps() {
     let batch = harness.ask_last(long);
     assert!(own.iter().all(|waiter| !waiter.has_ended()), "no key of its own has lost its place (F13g)");
     answer_all(&mut harness);
-    assert!(batch.outcomes().iter().zip(&names).all(|(said, name)| *said == value(name)));
+    assert!(batch.outcomes().iter().zip(&names).all(|(outcome, name)| *outcome == value(name)));
 }
 
 #[test]
@@ -192,8 +192,8 @@ fn s19_f09_a_cancel_of_very_many_keys_goes_in_steps_from_the_last_key_backwards(
     let outcomes = waiter.outcomes();
     assert_eq!(outcomes[5], value("in time"));
     // The finish settled the other keys of its request as unanswered before the cancel reached them; all others are cancelled.
-    assert!(outcomes[BATCH..].iter().filter(|said| **said != failed_with(Status::ERR_CANCELLED)).count() <= BATCH, "{outcomes:?}");
-    assert!(outcomes.iter().all(|said| *said != Summary::Pending) && waiter.has_ended());
+    assert!(outcomes[BATCH..].iter().filter(|outcome| **outcome != failed_with(Status::ERR_CANCELLED)).count() <= BATCH, "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| *outcome != Summary::Pending) && waiter.has_ended());
     answer_all(&mut harness);
     assert_eq!((joined.outcome(), late.outcome()), (value("k100"), value("k199")));
     assert!(harness.table.is_idle());
@@ -215,7 +215,7 @@ fn s19_f09_while_very_many_keys_are_cancelled_none_of_them_is_handed_out() {
     assert_eq!((harness.requests.len(), harness.hooks.len()), (1, 1), "the provider is notified once, about the request that it has");
     harness.is_slow = false;
     harness.finish(0);
-    assert!(harness.table.is_idle() && waiter.outcomes().iter().all(|said| *said == failed_with(Status::ERR_CANCELLED)));
+    assert!(harness.table.is_idle() && waiter.outcomes().iter().all(|outcome| *outcome == failed_with(Status::ERR_CANCELLED)));
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn s19_f10_a_timeout_of_very_many_keys_goes_in_steps() {
     assert!(harness.most_in_a_hold.0 <= STEP);
     let (outcomes, status) = waiter.batch().expect("the batch has ended");
     assert_eq!((outcomes.len(), status), (MANY, Status::ERR_TIMEOUT));
-    assert!(outcomes.iter().all(|said| *said == failed_with(Status::ERR_TIMEOUT)));
+    assert!(outcomes.iter().all(|outcome| *outcome == failed_with(Status::ERR_TIMEOUT)));
     assert_eq!(waiter.ended().cause().map(|cause| cause.code()), Some(503), "the cause of the first key that has one (F10b)");
     assert_eq!((harness.table.counts().fetch_timeouts, waiter.error(3).cause().map(|cause| cause.code())), (1, Some(503)));
     harness.finish(0);
@@ -249,7 +249,7 @@ fn s19_f17_a_batch_that_fails_as_a_whole_ends_in_steps() {
     harness.fail_for_good(0, "k3", 7);
     assert!(harness.most_in_a_hold.0 <= STEP + 1);
     assert_eq!(waiter.ended().code(), 7);
-    assert_eq!(waiter.outcomes().iter().filter(|said| **said == failed_with(Status::ERR_CANCELLED)).count(), MANY - 1);
+    assert_eq!(waiter.outcomes().iter().filter(|outcome| **outcome == failed_with(Status::ERR_CANCELLED)).count(), MANY - 1);
     harness.finish(0);
     assert_eq!((harness.requests.len(), harness.table.is_idle()), (1, true), "no other key of the batch is handed out");
 
@@ -283,7 +283,7 @@ fn s19_f11_pauses_that_end_at_one_instant_end_in_steps_and_requests_are_formed_a
     let rest: Vec<&String> = names.iter().filter(|name| handed.contains(name)).collect();
     assert!(handed.iter().eq(rest.iter().copied()) && handed.len() >= MANY - steps, "in the order in which the pauses ended");
     answer_all(&mut harness);
-    assert!(waiter.outcomes().iter().all(|said| matches!(said, Summary::Value(_))));
+    assert!(waiter.outcomes().iter().all(|outcome| matches!(outcome, Summary::Value(_))));
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn s19_f16a_a_large_request_is_finished_in_steps_and_takes_no_answer_meanwhile()
         assert_eq!(harness.requests.len(), 1);
         finish_work(&mut harness);
         let outcomes = waiter.outcomes();
-        assert!(outcomes[1..].iter().all(|said| *said == omitted), "{outcomes:?}");
+        assert!(outcomes[1..].iter().all(|outcome| *outcome == omitted), "{outcomes:?}");
         assert_eq!((harness.lookup("k198"), harness.requests.len()), (value("put"), 2));
         answer_all(&mut harness);
         assert_eq!(other.outcome(), value("other"));
@@ -330,7 +330,7 @@ fn s19_f16a_a_close_while_a_request_is_finished_stores_nothing_more() {
     harness.close();
     finish_work(&mut harness);
     let outcomes = waiter.outcomes();
-    assert!(outcomes[before..].iter().all(|said| *said == failed_with(Status::ERR_CLOSED)), "{outcomes:?}");
+    assert!(outcomes[before..].iter().all(|outcome| *outcome == failed_with(Status::ERR_CLOSED)), "{outcomes:?}");
     assert_eq!(harness.lookup("k199"), Summary::Miss);
     assert!(harness.hooks.is_empty() && harness.table.is_idle(), "a request that is finished is not cancelled");
 }
@@ -352,7 +352,8 @@ fn s19_l05_a_close_goes_in_steps_and_nothing_moves_meanwhile() {
     harness.go_on();
     harness.advance(1_000);
     assert!(finish_work(&mut harness) >= 2 * MANY / STEP);
-    let closed = |waiter: &Waiter| waiter.outcomes().iter().all(|said| *said == failed_with(Status::ERR_CLOSED)) && waiter.has_ended();
+    let closed =
+        |waiter: &Waiter| waiter.outcomes().iter().all(|outcome| *outcome == failed_with(Status::ERR_CLOSED)) && waiter.has_ended();
     assert!(closed(&waiter) && singles.iter().all(closed));
     assert_eq!((harness.requests.len(), harness.lookup("k0")), (1, Summary::Miss), "nothing more is handed out or stored");
     assert!(harness.table.is_idle());
@@ -379,7 +380,7 @@ fn s19_f08_a_clear_overtakes_in_steps_every_load_that_was_running_when_it_began(
     answer_all(&mut harness);
     assert_eq!(joined.outcome(), value("k0"));
     assert!(names[1..].iter().all(|name| harness.lookup(name) == Summary::Miss), "no answer of an overtaken load stays stored");
-    assert!(waiter.outcomes().iter().all(|said| matches!(said, Summary::Value(_))), "all positions are delivered");
+    assert!(waiter.outcomes().iter().all(|outcome| matches!(outcome, Summary::Value(_))), "all positions are delivered");
 }
 
 #[test]
@@ -391,7 +392,7 @@ fn s19_r07_waiting_keys_are_refused_in_steps_when_the_breaker_opens() {
     harness.finish(0);
     assert!(finish_work(&mut harness) >= MANY / (STEP + BATCH));
     assert_eq!(harness.requests.len(), 1);
-    let refused = waiter.outcomes().iter().filter(|said| **said == failed_with(Status::ERR_UNAVAILABLE)).count();
+    let refused = waiter.outcomes().iter().filter(|outcome| **outcome == failed_with(Status::ERR_UNAVAILABLE)).count();
     assert_eq!((refused, waiter.has_ended()), (MANY - BATCH, true));
     assert!(harness.table.is_idle());
 }
@@ -457,7 +458,7 @@ fn s19_r04_the_stale_values_of_very_many_keys_are_delivered_in_steps() {
     harness.most_in_a_hold = (0, 0);
     harness.advance(10);
     assert!(harness.most_in_a_hold.0 <= STEP);
-    assert!(waiter.outcomes().iter().zip(&names).all(|(said, name)| *said == stale(name, None)) && waiter.has_ended());
+    assert!(waiter.outcomes().iter().zip(&names).all(|(outcome, name)| *outcome == stale(name, None)) && waiter.has_ended());
     answer_all(&mut harness);
     assert!(harness.table.is_idle());
 }
@@ -476,7 +477,7 @@ fn s19_f12_a_request_that_is_being_finished_is_not_taken() {
     let given = ProviderAnswer::Answer(bytes("v"), StoreTerms::default());
     assert_eq!(harness.give(0, "k199", given), Status::ERR_ALREADY_ANSWERED);
     finish_work(&mut harness);
-    assert!(waiter.outcomes().iter().all(|said| *said == failed_with(Status::ERR_UNANSWERED)));
+    assert!(waiter.outcomes().iter().all(|outcome| *outcome == failed_with(Status::ERR_UNANSWERED)));
 }
 
 #[test]
