@@ -9,7 +9,7 @@
  *     if (!row) std::cerr << row.error().message();                  // failed
  *     else if (*row) use(row->bytes());                              // a value; otherwise the row does not exist
  *
- * HANDLES    can be moved; those that the library counts (value, error, request, results, fetch, cache) can also be copied. The
+ * HANDLES    can be moved; the reference-counted ones (value, error, request, results, fetch, cache) can also be copied. The
  *            destructor of `tasks` calls kvl_tasks_dispose(), which does not wait for providers and callbacks: they may still run after it.
  *            join() calls kvl_tasks_free(), which waits until none runs: call it before variables that lambdas refer to are destroyed.
  *            With a kvl::redis the destructor and join() first end the connection and wait for its thread, so such an engine must not
@@ -138,7 +138,7 @@ struct identity {
 
 private:
     /* Two files may each have a type of the same name in an unnamed namespace or in a function. g++ marks the names of such types, so
-       that they are never equal; clang++ does not. clang++ writes a `Z` before the function in the name of a type, besides any other `Z`. */
+       that they are never equal; clang++ does not. But the name that clang++ gives to a type in a function has a `Z` more than its spelling. */
     bool is_of_the_whole_program() const noexcept
     {
         const char *name = info->name();
@@ -213,10 +213,10 @@ template <class Type> std::shared_ptr<const Type> unboxed(void *from_library) no
     return std::static_pointer_cast<const Type>(is->object);
 }
 
-/* Frees a closure, which the library holds as a pointer, a function that calls it, and this. */
+/* Frees a closure. The library receives each closure as a pointer, a function that calls it, and this function. */
 template <class Function> void end(void *closure) noexcept { delete static_cast<Function *>(closure); }
 
-/* A handle that the library counts: Retain and Release are its functions. */
+/* A reference-counted handle. */
 template <class Type, Type *(*Retain)(Type *), void (*Release)(Type *)> class counted {
 public:
     counted() noexcept = default;
@@ -283,9 +283,9 @@ public:
     /* Carries an exception to every waiting caller. */
     explicit error(std::exception_ptr thrown, bool permanent = false) : status_(KVL_ERR_PROVIDER)
     {
-        std::string said = said_by(thrown);
+        const std::string what = what_of(thrown);
         kvl_error_t *made = nullptr;
-        kvl_error_new_object(0, said.data(), said.size(), permanent ? KVL_ERROR_F_PERMANENT : 0, nullptr,
+        kvl_error_new_object(0, what.data(), what.size(), permanent ? KVL_ERROR_F_PERMANENT : 0, nullptr,
                              detail::boxed(std::make_shared<std::exception_ptr>(std::move(thrown))), objects::box::destroy, &made);
         handle_ = handle(made);
     }
@@ -354,7 +354,7 @@ public:
 private:
     using handle = detail::counted<kvl_error_t, kvl_error_retain, kvl_error_release>;
     explicit error(handle is) noexcept : status_(kvl_error_status(is.get())), handle_(std::move(is)) {}
-    static std::string said_by([[maybe_unused]] const std::exception_ptr &thrown)
+    static std::string what_of([[maybe_unused]] const std::exception_ptr &thrown)
     {
 #if KVL_EXCEPTIONS
         try {
@@ -581,7 +581,7 @@ private:
 
 /* ---- Requests to the provider ---------------------------------------------------------------------------------------- */
 
-/* What the store has of a key that a provider is asked for, expired or not. */
+/* What the store has for a key that a provider is asked for, expired or not. */
 struct stale_entry {
     kvl::value value; /* null if the key is known to be absent */
     milliseconds age;
@@ -614,7 +614,7 @@ public:
         return left == KVL_FOREVER ? std::nullopt : std::optional(milliseconds(left));
     }
     status heartbeat() const noexcept { return kvl_request_heartbeat(handle_.get()); }
-    /* `hook(reason)` runs once, if callers lose interest in the request before it is finished. */
+    /* `hook(reason)` runs at most once: when the request is no longer wanted, if it is not finished by then. */
     template <class Function> status on_cancel(Function &&hook) const
     {
         using closure = std::decay_t<Function>;
@@ -639,7 +639,7 @@ public:
     {
         return answer ? resolve(i, *std::move(answer), on) : fail(i, answer.error());
     }
-    /* What the store has of a key; empty if it has nothing. With its version, a provider can ask whether the record has changed since. */
+    /* What the store has for a key; empty if it has nothing. With its version, a provider can ask whether the record has changed since. */
     std::optional<stale_entry> stale(size_t i) const noexcept
     {
         kvl_value_t *is = nullptr;
@@ -651,7 +651,7 @@ public:
         return stale_entry{value::own(is), milliseconds(age_ms), detail::text(version.data, version.len)};
     }
     /* Answers a key with what stale() returns: the record has not changed. The same value gets a new TTL, and keeps its version and its tags
-       unless the terms state others. Returns KVL_MISS, without an answer, if the store has nothing of the key. */
+       unless the terms state others. Returns KVL_MISS, without an answer, if the store has nothing for the key. */
     status not_modified(size_t i, const terms &on = {}) const noexcept
     {
         const kvl_terms_t stated = on.c_terms();
@@ -767,7 +767,7 @@ public:
     {
         return hit_for(i, data, !ttl_left ? KVL_TTL_NEVER : ttl_left->count() > 0 ? ttl_left->count() : 0, token);
     }
-    /* The same, if the second tier does not know how much of the TTL is left. */
+    /* KVL_L2_READ: the second tier has this entry, and does not know how much of its TTL is left. */
     status hit(size_t i, std::string_view data, std::string_view token = {}) const noexcept
     {
         return hit_for(i, data, KVL_L2_TTL_UNKNOWN, token);
@@ -985,8 +985,8 @@ private:
     detail::owned<kvl_clock_t, kvl_clock_release> handle_;
 };
 
-/* Events for a thread of the program, which polls. Copies share the queue, and so do engines and caches whose config names it. The last
-   of these that is destroyed drains and frees the queue, so it must not be destroyed inside a callback. */
+/* Events for a thread of the program, which polls. Copies share the queue, and so do engines and caches whose config names it. The one
+   that is destroyed last drains and frees the queue, so that must not happen inside a callback. */
 class queue {
 public:
     explicit queue(uint32_t flags = 0)
@@ -1370,7 +1370,7 @@ public:
     kvl::entries entries() const { return kvl::entries(handle_.get()); }
     /* Writes all entries except objects to a file, which replaces an older one when it is complete. */
     kvl_transfer_t save(const char *path) const { return transferred(kvl_cache_save, path); }
-    /* Stores the entries of such a file, except those whose key has an entry. */
+    /* Stores the entries of a file that save() wrote, except those whose key has an entry. */
     kvl_transfer_t load(const char *path) const { return transferred(kvl_cache_load, path); }
     size_t size() const noexcept { return kvl_cache_len(handle_.get()); }
     uint64_t cost() const noexcept { return kvl_cache_cost(handle_.get()); }
@@ -1503,8 +1503,7 @@ public:
         return kvl_tasks_fetch_all(handle_.get(), all.data(), all.size(), by.settings(), by.fetch, tell_all<closure>,
                                    new closure(std::forward<Function>(callback)), detail::end<closure>, nullptr);
     }
-    /* Like the above, and `progress(done, failed, total)` is called each time that at least `step` (1 or more) further positions are
-       settled. */
+    /* This fetch_all also calls `progress(done, failed, total)` each time that at least `step` (1 or more) further positions are settled. */
     template <class Function, class Progress>
     [[nodiscard]] status fetch_all(const keys &all, Function &&callback, Progress &&progress, size_t step, options settings = {},
                                    const kvl::fetch *by = nullptr) const
@@ -1606,9 +1605,9 @@ public:
         detail::raise_if_failed(kvl_tasks_stats(handle_.get(), &is, sizeof is));
         return is;
     }
-    /** KVL_BREAKER_*: the state of the circuit breaker. */
+    /* KVL_BREAKER_*: the state of the circuit breaker. */
     std::uint32_t breaker_state() const noexcept { return kvl_tasks_breaker_state(handle_.get()); }
-    /** KVL_BREAKER_FORCE_*: forces the circuit breaker open or closed, or lets it decide again. */
+    /* KVL_BREAKER_FORCE_*: forces the circuit breaker open or closed, or lets it decide again. */
     void breaker_force(std::uint32_t force) { detail::raise_if_failed(kvl_tasks_breaker_force(handle_.get(), force)); }
     std::string stats_json() const
     {
@@ -1642,7 +1641,7 @@ private:
             return value();
         return by.refused(s);
     }
-    /* The answer from the cache, which needs no closure. Empty if the cache has none, or if options or settings may forbid to look. */
+    /* The answer from the cache, which needs no closure. Empty if the cache has none, or if options or settings may forbid the lookup. */
     std::optional<expected<value>> resident(std::string_view key, const how &by) const
     {
         if (!by.is_plain() || !reads_store_first_)
