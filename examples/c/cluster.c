@@ -20,10 +20,10 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-enum { RECORDS = 2000, MOST_PROCESSES = 64, SOURCE_MS = 2 };
+enum { RECORDS = 2000, MOST_PROCESSES = 64, SOURCE_MS = 2, NS_PER_MS = 1000000 };
 /* A histogram of delays in steps of 0.25 ms; the last step takes all longer ones. */
 enum { STEPS = 40000, STEPS_PER_MS = 4 };
-/* What the processes do. */
+/* What the processes do, one after the other. */
 enum { WORK, SETTLE, CHECK, END };
 
 /* A record of the source. */
@@ -104,7 +104,7 @@ static void provide(void *user_data, kvl_request_t *request)
     }
 }
 
-/* The removal listener. If an old value of a record that another process writes has left, this process has just learned of the change. */
+/* The removal listener. If an old value of a record that another process writes is removed, this process has just learned of the change. */
 static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
 {
     struct process *process = user_data;
@@ -114,7 +114,7 @@ static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t caus
     if (cause != KVL_CAUSE_REMOVED || (int)(record % (unsigned)board->processes) == process->id)
         return;
     if (version_of(entry->data, entry->data_len) < atomic_load(&source->version)) {
-        uint64_t step = (now_ns() - atomic_load(&source->changed_at)) * STEPS_PER_MS / 1000000;
+        uint64_t step = (now_ns() - atomic_load(&source->changed_at)) * STEPS_PER_MS / NS_PER_MS;
         atomic_fetch_add(&process->report->delays[step < STEPS ? step : STEPS - 1], 1);
     }
 }
@@ -207,7 +207,7 @@ static int begin(struct process *process, const char *url)
 static void run_process(int id, const char *url)
 {
     struct process process = { .id = id, .chance = (unsigned)id + 1, .report = &board->reports[id] };
-    uint64_t told_at = 0, changed_at = 0;
+    uint64_t reported_at = 0, changed_at = 0;
     int phase;
 
     if (!begin(&process, url))
@@ -215,15 +215,15 @@ static void run_process(int id, const char *url)
     while ((phase = atomic_load(&board->phase)) != END) {
         uint64_t now = now_ns();
 
-        if (now - told_at > 100000000) {
-            told_at = now;
+        if (now - reported_at > 100 * NS_PER_MS) {
+            reported_at = now;
             write_report(&process);
         }
         if (phase == WORK) {
             /* Some records are requested far more often than others. */
             unsigned one = (unsigned)rand_r(&process.chance) % RECORDS, other = (unsigned)rand_r(&process.chance) % RECORDS;
             fetched(&process, one * other / RECORDS);
-            if (now - changed_at > 50000000) {
+            if (now - changed_at > 50 * NS_PER_MS) {
                 changed_at = now;
                 change(&process);
             }
@@ -247,7 +247,7 @@ static void run_process(int id, const char *url)
 
 /* ---- The table */
 
-/* The delay in milliseconds that the given part of a process's delays does not exceed; of all processes' if `id` is negative. */
+/* The delay, in milliseconds, that the given part of the delays does not exceed: those of one process, or of all if `id` is negative. */
 static double delay(int id, double part)
 {
     uint64_t all = 0, seen = 0;
@@ -299,7 +299,7 @@ static void show(struct servers *servers, uint64_t began, const char *what, doub
         if (is_terminal && lines > 0)
             printf("\033[%dA", lines);
         lines = show_table(servers, began, what);
-        uint64_t now = now_ns(), pause = until > now ? (until - now) / 1000000 : 0;
+        uint64_t now = now_ns(), pause = until > now ? (until - now) / NS_PER_MS : 0;
         pause_ms((long)(pause < 1000 ? pause : 1000));
     } while (now_ns() < until && !is_interrupted);
 }

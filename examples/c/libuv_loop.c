@@ -31,7 +31,7 @@ struct program {
     kvl_slice_t *keys;
     size_t n;
     int round;
-    size_t asked; /* keys requested from the provider */
+    size_t asked; /* how many keys the provider was asked for in this round */
 };
 
 /* ---- The provider: one uv_fs_stat a key ------------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ struct store {
     pthread_mutex_t lock;
     struct row rows[ROWS];
     uint64_t token;
-    kvl_tasks_t *engines[2]; /* where other engines' writes are invalidated */
+    kvl_tasks_t *engines[2]; /* both are notified of each write */
 };
 
 static struct row *find(struct store *store, const kvl_slice_t *key, int create)
@@ -121,7 +121,7 @@ static void serve(void *user_data, kvl_l2_request_t *request)
     for (size_t i = 0; kind == KVL_L2_CLEAR && i < ROWS; i++)
         forget(&store->rows[i]);
     pthread_mutex_unlock(&store->lock);
-    /* The notice is sent after the change, and to every engine: the one that wrote looks its own write up here again. */
+    /* The notice is sent after the change, and to both engines: the one that wrote fetches its own write from here, too. */
     if (kind == KVL_L2_WRITE || kind == KVL_L2_REMOVE || kind == KVL_L2_CLEAR) {
         for (size_t i = 0; i < 2; i++)
             kvl_tasks_invalidate(store->engines[i], keys, n, kind == KVL_L2_CLEAR ? KVL_INVALIDATE_F_ALL : 0);

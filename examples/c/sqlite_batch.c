@@ -3,8 +3,8 @@
  *     cc sqlite_batch.c $(pkg-config --cflags --libs kvlight sqlite3) -o sqlite_batch && ./sqlite_batch [packages.db]
  *
  * The table lists the packages that are installed on this machine. For each package the program looks up the rows of all its
- * dependencies, and so asks for some rows hundreds of times. It does this first with the usual loop, one SELECT for each row; then through
- * kvlight, which asks for each row once and for a hundred at a time; then again, from memory.
+ * dependencies, and so asks for some rows hundreds of times. It does this first with the usual loop, one SELECT for each row, which is then
+ * prepared only once; then through kvlight, which asks for each row once and for a hundred at a time; then again, from memory.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <kvlight.h>

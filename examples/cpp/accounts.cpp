@@ -68,7 +68,7 @@ struct routine {
 routine look_up(const kvl::tasks &accounts, std::vector<std::string> ids)
 {
     for (const std::string &id : ids)
-        print(co_await accounts.co_fetch(id), id); // resident by now: no switch to another thread
+        print(co_await accounts.co_fetch(id), id); // cached by now: no switch to another thread
 }
 #endif
 

@@ -1,4 +1,4 @@
-// A loading cache in ten lines:
+// A loading cache of squares:
 //     c++ -std=c++17 hello.cpp $(pkg-config --cflags --libs kvlight) -o hello && ./hello
 #include <kvlight.hpp>
 

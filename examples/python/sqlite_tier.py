@@ -65,7 +65,7 @@ class SqliteTier(kvlight.SecondTier):
                 elif data is not None:
                     found[key] = kvlight.Hit(data, -1 if expires is None else max(1, int((expires - now) * 1000)), token)
                 else:
-                    found[key] = kvlight.Leased()  # by another process, for which this one waits
+                    found[key] = kvlight.Leased()  # another process loads it, and this one waits for that
         return found
 
     def fill(self, entries: list[kvlight.Entry]) -> list[bool]:
@@ -102,7 +102,7 @@ def main() -> None:
                                             l2_timeout_ms=1000) as rows:
         for result in rows.results_wait(range(1, 4)):
             print(f"{result.value} from {kvlight.Source(result.source).name}")
-        rows.close_wait(drain_ms=-1)  # what was loaded is in the file then
+        rows.close_wait(drain_ms=-1)  # returns once what was loaded is in the file
 
 
 if __name__ == "__main__":
