@@ -31,7 +31,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("reader", "Readers: values without a copy"),
     ("iterator", "Iterators: all entries of a cache"),
     ("tasks", "The engine"),
-    ("lookup", "Lookups of an engine, and of objects without a reference"),
+    ("lookup", "Lookups of an engine, and lookups that return the object alone"),
     ("invalidate", "Invalidation"),
     ("breaker", "The circuit breaker"),
     ("fetch", "A fetch"),
@@ -85,8 +85,9 @@ const STATS_BEGINNING: &str = "
  * fields.
  *
  * The number of lookups is hits + null_hits + misses + invalid_keys. The sum of the misses_ fields is the number of misses of fetches; other
- * misses come from calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled +
- * in_flight. A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and OpenMetrics.
+ * misses come from calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost +
+ * loads_cancelled + in_flight. A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and
+ * OpenMetrics.
  */
 typedef struct kvl_stats_t {
     /** The number of bytes that the library has filled. */

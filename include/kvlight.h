@@ -5,8 +5,8 @@
  *
  * OWNERSHIP
  *   A program holds handles: opaque pointers that it receives through `out_` parameters.
- *   Arguments are copied or retained before the call returns, so the caller keeps its own handle and may free it at once. Only its
- *   own _free, _release or _dispose ends a handle; all of them ignore NULL.
+ *   Arguments are copied or retained before the call returns, so the caller keeps its own handle and may free it at once. A handle
+ *   ends only by the _free, _release or _dispose of its type; all of them ignore NULL.
  *   Everything that a callback or an event shows is borrowed: until the callback returns, or until the next kvl_queue_next() on that
  *   queue. Values, errors, results and requests are reference counted: _retain keeps them for longer.
  *   Out handles are set to NULL before anything else happens, so cleanup code may release them whatever the call returned. Every
@@ -209,7 +209,7 @@ extern "C" {
 
 /** To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail(). */
 #define KVL_L2_READ 1u
-/** To store entries that were loaded, each only if its key still is as the read had found it. */
+/** To store entries that were loaded, each only if its key is still as the read found it. */
 #define KVL_L2_FILL 2u
 /** To store entries that were put. */
 #define KVL_L2_WRITE 3u
@@ -350,7 +350,7 @@ typedef int32_t kvl_status_t;
 #define KVL_CAUSE_REFUSED 7u
 /** The store was trimmed or made smaller. */
 #define KVL_CAUSE_TRIMMED 8u
-/** A tag that it had was removed. */
+/** It was removed by one of its tags. */
 #define KVL_CAUSE_TAG 9u
 
 /** One position of a fetch is settled. */
@@ -621,8 +621,9 @@ typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_
  * fields.
  *
  * The number of lookups is hits + null_hits + misses + invalid_keys. The sum of the misses_ fields is the number of misses of fetches; other
- * misses come from calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled +
- * in_flight. A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and OpenMetrics.
+ * misses come from calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost +
+ * loads_cancelled + in_flight. A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and
+ * OpenMetrics.
  */
 typedef struct kvl_stats_t {
     /** The number of bytes that the library has filled. */
@@ -1256,7 +1257,7 @@ KVL_API kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progre
 
 /**
  * Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If none was
- * refused, the sentence is about options that contradict each other; if there are none of these either, about the contradiction with its
+ * refused, the sentence is about options that contradict each other; if there are none of these either, about the contradiction with an
  * engine's settings for which a fetch was last refused. A contradiction is a `stale.timeout_ms` that is not below `timeout_ms`, that is
  * combined with `read` = `cache_only`, or that is 0 with `read` = `no_store`.
  *
@@ -1861,7 +1862,7 @@ kvl_status_t kvl_cache_put(kvl_cache_t *cache,
  * Stores a value like kvl_cache_put(), and reports its victims before it returns.
  *
  * Victims are the entries that made room for this value, and the value itself if it was refused. Expired entries, and the one that was
- * stored under the same key, are not victims. The removal listener is called for all of them as well.
+ * stored under the same key, are not victims. The removal listener is called for victims too.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
@@ -2554,8 +2555,8 @@ KVL_API kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *ke
 /**
  * Lets the keys that are asked for from now on gather, or hands out those that have gathered.
  *
- * For hosts with an event loop: a turn of the loop that fetches begins with 1 and ends with 0, and the keys of all its fetches share
- * requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full, or if a key is
+ * For hosts with an event loop: call this with 1 at the start of a turn of the loop that fetches, and with 0 at its end, and the keys of
+ * all its fetches share requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full, or if a key is
  * retried. With `batch.linger_us` keys also wait for that time to end. The keys that other threads ask for meanwhile gather, too.
  *
  * A call that waits for a fetch (kvl_tasks_fetch_wait(), kvl_tasks_fetch_all_wait(), kvl_fetch_wait()) hands out what has gathered, since
@@ -2567,7 +2568,9 @@ KVL_API kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *ke
  * @threads any
  * @since 0.2
  */
-KVL_API kvl_status_t kvl_tasks_gather(kvl_tasks_t *tasks, uint32_t gathers);
+KVL_API
+kvl_status_t kvl_tasks_gather(kvl_tasks_t *tasks,
+                              uint32_t gathers);
 
 /**
  * Returns the counters since the last reset, and the current gauges, of lookups, store and loads.
@@ -2660,7 +2663,7 @@ KVL_API kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
  */
 KVL_API void kvl_tasks_dispose(kvl_tasks_t *tasks);
 
-/* ---- Lookups of an engine, and of objects without a reference ------------------------------------------------------ */
+/* ---- Lookups of an engine, and lookups that return the object alone ------------------------------------------------ */
 
 /**
  * Looks a key up and returns the object of its value, without a reference to the value.
@@ -3350,7 +3353,7 @@ KVL_API void kvl_request_release(kvl_request_t *request);
 /* ---- Conditional loads --------------------------------------------------------------------------------------------- */
 
 /**
- * Returns what the store has of one key of the request, fresh or expired. A provider can then ask its source whether the record has
+ * Returns what the store has for one key of the request, fresh or expired. A provider can then ask its source whether the record has
  * changed since, and answer kvl_request_not_modified() if it has not.
  *
  * Later calls for the same key return what the first call returned, even if the entry is replaced or removed meanwhile.
@@ -3361,7 +3364,7 @@ KVL_API void kvl_request_release(kvl_request_t *request);
  * @param out_age_ms   [out] milliseconds since the entry was loaded or put; written on KVL_VALUE and KVL_NULL. May be NULL.
  * @param out_version  [out, borrowed with the request] `version` of the terms on which the entry was stored; `len` is 0 if they had none.
  *                     Written on KVL_VALUE and KVL_NULL. May be NULL.
- * @return KVL_VALUE, KVL_NULL, KVL_MISS (the store has nothing of the key); KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS (the store has nothing for the key); KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
  *         KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -3384,7 +3387,7 @@ kvl_status_t kvl_request_stale(kvl_request_t *request,
  * @param i              the key's index.
  * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
  *                       configuration.
- * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was), KVL_MISS (the store had nothing of
+ * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was), KVL_MISS (the store had nothing for
  *         the key, which is not answered); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
  *         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -3409,8 +3412,8 @@ KVL_API kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, 
  * settings `l2.*` are the limits.
  *
  * A request that writes and takes longer than `l2.write_timeout_ms` has failed. If it was not taken from its queue by then, it is not
- * handed out any more. If it was taken, it may still write: until it is finished, those of its keys that were written since are not looked
- * up, and then they are removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
+ * handed out any more. If it was taken, it may still write: those of its keys that were written since are not looked up until it is
+ * finished, and are then removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
  * written.
  *
  * What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write,
@@ -3518,7 +3521,7 @@ KVL_API kvl_status_t kvl_l2_request_value(const kvl_l2_request_t *request, size_
 KVL_API kvl_status_t kvl_l2_request_set_payload(kvl_l2_request_t *request, size_t i, const uint8_t *data, size_t len);
 
 /**
- * Reads an entry that the second tier has of a key. If it is the entry of an object, create the object from its bytes, and answer with
+ * Reads an entry that the second tier has for a key. If it is the entry of an object, create the object from its bytes, and answer with
  * kvl_l2_request_hit_object(); otherwise answer with kvl_l2_request_hit().
  *
  * @param request   [borrowed] from the second tier's call or kvl_l2_request_retain().
@@ -3660,13 +3663,13 @@ KVL_API kvl_status_t kvl_l2_request_refused(kvl_l2_request_t *request, size_t i)
 KVL_API kvl_status_t kvl_l2_request_fail(kvl_l2_request_t *request, size_t i);
 
 /**
- * Finishes a request. If it writes, every key is written that was not reported as refused or failed. If it reads, every key without an
- * answer has failed.
+ * Finishes a request. If it writes, every key that was not reported as refused or failed counts as written. If it reads, every key without
+ * an answer has failed.
  *
  * Releasing the last reference to a request that is not finished finishes it, too; but if it writes, all of its keys have failed then.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
- * @return KVL_OK, KVL_LATE (what it was to write has counted as failed, since it took longer than `l2.write_timeout_ms`);
+ * @return KVL_OK, KVL_LATE (its writes have counted as failed already, since it took longer than `l2.write_timeout_ms`);
  *         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -3849,7 +3852,7 @@ KVL_API kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *que
 /**
  * Creates a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.
  *
- * @param queue        [retained] from kvl_queue_new(). After it was freed, the object is destroyed where its last reference is dropped.
+ * @param queue        [retained] from kvl_queue_new(). Once the queue is freed, the object is destroyed where its last reference is dropped.
  * @param object       [owned by the value] any pointer but NULL.
  * @param cost         the object's cost, in bytes.
  * @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the drop.

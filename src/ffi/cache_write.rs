@@ -97,7 +97,7 @@ pub unsafe extern "C" fn kvl_cache_put(
 /// Stores a value like kvl_cache_put(), and reports its victims before it returns.
 ///
 /// Victims are the entries that made room for this value, and the value itself if it was refused. Expired entries, and the one that was
-/// stored under the same key, are not victims. The removal listener is called for all of them as well.
+/// stored under the same key, are not victims. The removal listener is called for victims too.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.

@@ -1,4 +1,4 @@
-//! Conditional loads (rule R06): the provider reads what the store has of a key, and answers that it has not changed.
+//! Conditional loads (rule R06): the provider reads what the store has for a key, and answers that this has not changed.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard};
@@ -8,7 +8,7 @@ use super::value::start_of;
 use super::view::signed;
 use crate::base::{Answer, Labels, Status};
 
-/// Returns what the store has of one key of the request, fresh or expired. A provider can then ask its source whether the record has
+/// Returns what the store has for one key of the request, fresh or expired. A provider can then ask its source whether the record has
 /// changed since, and answer kvl_request_not_modified() if it has not.
 ///
 /// Later calls for the same key return what the first call returned, even if the entry is replaced or removed meanwhile.
@@ -19,7 +19,7 @@ use crate::base::{Answer, Labels, Status};
 /// @param out_age_ms   [out] milliseconds since the entry was loaded or put; written on KVL_VALUE and KVL_NULL. May be NULL.
 /// @param out_version  [out, borrowed with the request] `version` of the terms on which the entry was stored; `len` is 0 if they had none.
 ///                     Written on KVL_VALUE and KVL_NULL. May be NULL.
-/// @return KVL_VALUE, KVL_NULL, KVL_MISS (the store has nothing of the key); KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+/// @return KVL_VALUE, KVL_NULL, KVL_MISS (the store has nothing for the key); KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
 ///         KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn kvl_request_stale(
 /// @param i              the key's index.
 /// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
 ///                       configuration.
-/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was), KVL_MISS (the store had nothing of
+/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was), KVL_MISS (the store had nothing for
 ///         the key, which is not answered); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
 ///         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any

@@ -82,12 +82,12 @@ impl Config {
         self.parts.lock().clone()
     }
 
-    /// The description of the first refused setting, with which nothing can be created from the configuration.
+    /// The description of the first setting that was refused, after which nothing can be created from the configuration.
     pub(crate) fn problem(&self) -> Option<std::ffi::CString> {
         self.parts.lock().draft.problem().cloned()
     }
 
-    /// The description of a contradiction between settings that are valid by themselves, with which no engine can be created.
+    /// The description of a contradiction between settings that are valid by themselves. An engine cannot be created with one.
     pub(crate) fn contradiction(&self) -> Option<String> {
         self.parts.lock().draft.contradiction()
     }

@@ -42,7 +42,7 @@ pub const KVL_CAUSE_CLEARED: kvl_cause_t = 6;
 pub const KVL_CAUSE_REFUSED: kvl_cause_t = 7;
 /// The store was trimmed or made smaller.
 pub const KVL_CAUSE_TRIMMED: kvl_cause_t = 8;
-/// A tag that it had was removed.
+/// It was removed by one of its tags.
 pub const KVL_CAUSE_TAG: kvl_cause_t = 9;
 
 /// The kind of an event: KVL_EVENT_*.
@@ -90,7 +90,7 @@ pub const KVL_INVALIDATE_F_EXPIRE: u32 = 2;
 
 /// To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail().
 pub const KVL_L2_READ: u32 = 1;
-/// To store entries that were loaded, each only if its key still is as the read had found it.
+/// To store entries that were loaded, each only if its key is still as the read found it.
 pub const KVL_L2_FILL: u32 = 2;
 /// To store entries that were put.
 pub const KVL_L2_WRITE: u32 = 3;

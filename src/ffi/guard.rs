@@ -53,8 +53,7 @@ pub(crate) fn unguarded<R>(run: impl FnOnce() -> R) -> R {
     run()
 }
 
-/// The first line of an export whose documentation says `@threads outside`: an error inside callbacks and on threads of the library, where
-/// nothing may wait.
+/// For exports whose documentation says `@threads outside`: fails inside callbacks and on threads of the library, where nothing may wait.
 pub(crate) fn outside() -> Result<(), Status> {
     if must_not_wait() { Err(Status::ERR_REENTRANT) } else { Ok(()) }
 }

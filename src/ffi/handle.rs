@@ -131,7 +131,7 @@ impl Caller {
         }
     }
 
-    /// Takes the owner behind a handle.
+    /// Takes the owner behind a handle, which ends the handle.
     #[inline]
     pub(crate) fn take<H: Handle>(&self, handle: *mut H) -> Result<H::Owner, Status> {
         self.borrow(handle.cast_const())?;

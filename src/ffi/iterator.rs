@@ -23,7 +23,7 @@ pub(crate) struct Iterator {
 
 impl Iterator {
     /// Sets the view to another entry, or to none. Dropping the previous one may drop the last reference to its value and run host code, so
-    /// it is not done under the lock.
+    /// that is not done under the lock.
     fn show(&self, entry: Option<(Key, Hit)>) {
         let old = std::mem::replace(&mut *self.view.lock(), entry);
         if let Some(value) = old.and_then(|(_, hit)| hit.answer.into_value()) {

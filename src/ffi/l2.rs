@@ -73,8 +73,8 @@ impl Caller {
 /// settings `l2.*` are the limits.
 ///
 /// A request that writes and takes longer than `l2.write_timeout_ms` has failed. If it was not taken from its queue by then, it is not
-/// handed out any more. If it was taken, it may still write: until it is finished, those of its keys that were written since are not looked
-/// up, and then they are removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
+/// handed out any more. If it was taken, it may still write: those of its keys that were written since are not looked up until it is
+/// finished, and are then removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
 /// written.
 ///
 /// What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write,
@@ -241,7 +241,7 @@ pub unsafe extern "C" fn kvl_l2_request_set_payload(request: *mut kvl_l2_request
     })
 }
 
-/// Reads an entry that the second tier has of a key. If it is the entry of an object, create the object from its bytes, and answer with
+/// Reads an entry that the second tier has for a key. If it is the entry of an object, create the object from its bytes, and answer with
 /// kvl_l2_request_hit_object(); otherwise answer with kvl_l2_request_hit().
 ///
 /// @param request   [borrowed] from the second tier's call or kvl_l2_request_retain().
@@ -442,13 +442,13 @@ pub unsafe extern "C" fn kvl_l2_request_fail(request: *mut kvl_l2_request_t, i: 
     guard(|| checked(caller.kept_l2(request)?.ticket.fail(i)?))
 }
 
-/// Finishes a request. If it writes, every key is written that was not reported as refused or failed. If it reads, every key without an
-/// answer has failed.
+/// Finishes a request. If it writes, every key that was not reported as refused or failed counts as written. If it reads, every key without
+/// an answer has failed.
 ///
 /// Releasing the last reference to a request that is not finished finishes it, too; but if it writes, all of its keys have failed then.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
-/// @return KVL_OK, KVL_LATE (what it was to write has counted as failed, since it took longer than `l2.write_timeout_ms`);
+/// @return KVL_OK, KVL_LATE (its writes have counted as failed already, since it took longer than `l2.write_timeout_ms`);
 ///         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2

@@ -2,7 +2,8 @@
 //! guard.
 //!
 //! Shared parts: `guard` (panics, thread class), `handle` (the owner behind each C type), `bytes` (pointers to slices), `notify` (user
-//! data), `receivers` (callbacks), `terms` (of an answer), `stats`. Declarations: `constants`, `types`. The other files are nouns. build.rs
+//! data), `hooks` and `receivers` (callbacks), `terms` (of an answer), `view` (an entry or a result as C sees it), `copied` (a value in a
+//! buffer of the caller), `stats`. Declarations: `constants`, `types`. The other files are nouns. build.rs
 //! generates the header from all these files, in the order of its `SECTIONS`, so the readers of an export's doc comment are C programmers;
 //! `tests/rust/tidy.rs` checks the form of these comments.
 //!

@@ -5,8 +5,8 @@
  *
  * OWNERSHIP
  *   A program holds handles: opaque pointers that it receives through `out_` parameters.
- *   Arguments are copied or retained before the call returns, so the caller keeps its own handle and may free it at once. Only its
- *   own _free, _release or _dispose ends a handle; all of them ignore NULL.
+ *   Arguments are copied or retained before the call returns, so the caller keeps its own handle and may free it at once. A handle
+ *   ends only by the _free, _release or _dispose of its type; all of them ignore NULL.
  *   Everything that a callback or an event shows is borrowed: until the callback returns, or until the next kvl_queue_next() on that
  *   queue. Values, errors, results and requests are reference counted: _retain keeps them for longer.
  *   Out handles are set to NULL before anything else happens, so cleanup code may release them whatever the call returned. Every

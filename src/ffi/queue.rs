@@ -126,11 +126,11 @@ impl EventView {
                 view
             }
             PolledEvent::SecondTier { core, ticket } => {
-                let mut shown = EventView::new(event(KVL_EVENT_L2, ticket.user_data(), Some(&core)), Some(core));
+                let mut view = EventView::new(event(KVL_EVENT_L2, ticket.user_data(), Some(&core)), Some(core));
                 let request = L2RequestHandle::new(ticket);
-                shown.event.l2_request = Arc::as_ptr(&request).cast_mut().cast();
-                shown._borrowed = Some(Box::new(request));
-                shown
+                view.event.l2_request = Arc::as_ptr(&request).cast_mut().cast();
+                view._borrowed = Some(Box::new(request));
+                view
             }
             PolledEvent::Cancel { core, hook, why: _, pending } => {
                 let hook = hook.into_any().downcast::<OnCancel>().ok()?;
@@ -478,7 +478,7 @@ pub unsafe extern "C" fn kvl_config_set_queue(config: *mut kvl_config_t, queue: 
 
 /// Creates a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.
 ///
-/// @param queue        [retained] from kvl_queue_new(). After it was freed, the object is destroyed where its last reference is dropped.
+/// @param queue        [retained] from kvl_queue_new(). Once the queue is freed, the object is destroyed where its last reference is dropped.
 /// @param object       [owned by the value] any pointer but NULL.
 /// @param cost         the object's cost, in bytes.
 /// @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the drop.

@@ -290,9 +290,9 @@ pub unsafe extern "C" fn kvl_value_release_many(values: *mut *mut kvl_value_t, n
         for at in 0..if values.is_null() { 0 } else { n } {
             // SAFETY: `at` is below `n`, and the caller promises as many places.
             let place = unsafe { values.add(at) };
-            // Set to NULL first, by `out`: a destructor may call this function again with the same places.
             // SAFETY: a place of the caller, as above.
             let value = unsafe { place.read() };
+            // `out` sets the place to NULL first: the destructor may call this function again with the same places.
             if caller.out(place).is_ok() {
                 caller.end(value);
             }

@@ -116,7 +116,7 @@ namespace Kvlight
         internal const int INVALIDATE_F_EXPIRE = 2;
         /// <summary>To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail().</summary>
         internal const int L2_READ = 1;
-        /// <summary>To store entries that were loaded, each only if its key still is as the read had found it.</summary>
+        /// <summary>To store entries that were loaded, each only if its key is still as the read found it.</summary>
         internal const int L2_FILL = 2;
         /// <summary>To store entries that were put.</summary>
         internal const int L2_WRITE = 3;
@@ -222,7 +222,7 @@ namespace Kvlight
         internal const int CAUSE_REFUSED = 7;
         /// <summary>The store was trimmed or made smaller.</summary>
         internal const int CAUSE_TRIMMED = 8;
-        /// <summary>A tag that it had was removed.</summary>
+        /// <summary>It was removed by one of its tags.</summary>
         internal const int CAUSE_TAG = 9;
         /// <summary>One position of a fetch is settled.</summary>
         internal const int EVENT_RESULT = 1;

@@ -133,7 +133,7 @@ namespace Kvlight
         Refused = 7,
         /// <summary>The store was trimmed or made smaller.</summary>
         Trimmed = 8,
-        /// <summary>A tag that it had was removed.</summary>
+        /// <summary>It was removed by one of its tags.</summary>
         Tag = 9,
     }
 }

@@ -272,7 +272,7 @@ export interface Constants {
   readonly INVALIDATE_F_EXPIRE: 2;
   /** To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail(). */
   readonly L2_READ: 1;
-  /** To store entries that were loaded, each only if its key still is as the read had found it. */
+  /** To store entries that were loaded, each only if its key is still as the read found it. */
   readonly L2_FILL: 2;
   /** To store entries that were put. */
   readonly L2_WRITE: 3;
@@ -378,7 +378,7 @@ export interface Constants {
   readonly CAUSE_REFUSED: 7;
   /** The store was trimmed or made smaller. */
   readonly CAUSE_TRIMMED: 8;
-  /** A tag that it had was removed. */
+  /** It was removed by one of its tags. */
   readonly CAUSE_TAG: 9;
   /** One position of a fetch is settled. */
   readonly EVENT_RESULT: 1;

@@ -221,7 +221,7 @@ final class Native
     public const INVALIDATE_F_EXPIRE = 2;
     /** To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail(). */
     public const L2_READ = 1;
-    /** To store entries that were loaded, each only if its key still is as the read had found it. */
+    /** To store entries that were loaded, each only if its key is still as the read found it. */
     public const L2_FILL = 2;
     /** To store entries that were put. */
     public const L2_WRITE = 3;
@@ -327,7 +327,7 @@ final class Native
     public const CAUSE_REFUSED = 7;
     /** The store was trimmed or made smaller. */
     public const CAUSE_TRIMMED = 8;
-    /** A tag that it had was removed. */
+    /** It was removed by one of its tags. */
     public const CAUSE_TAG = 9;
     /** One position of a fetch is settled. */
     public const EVENT_RESULT = 1;

@@ -114,7 +114,7 @@ final class NativeApi {
     static final int INVALIDATE_F_EXPIRE = 2;
     /** To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail(). */
     static final int L2_READ = 1;
-    /** To store entries that were loaded, each only if its key still is as the read had found it. */
+    /** To store entries that were loaded, each only if its key is still as the read found it. */
     static final int L2_FILL = 2;
     /** To store entries that were put. */
     static final int L2_WRITE = 3;
@@ -220,7 +220,7 @@ final class NativeApi {
     static final int CAUSE_REFUSED = 7;
     /** The store was trimmed or made smaller. */
     static final int CAUSE_TRIMMED = 8;
-    /** A tag that it had was removed. */
+    /** It was removed by one of its tags. */
     static final int CAUSE_TAG = 9;
     /** One position of a fetch is settled. */
     static final int EVENT_RESULT = 1;

@@ -20,7 +20,7 @@ public enum RemovalCause {
     REFUSED(7),
     /** The store was trimmed or made smaller. */
     TRIMMED(8),
-    /** A tag that it had was removed. */
+    /** It was removed by one of its tags. */
     TAG(9),
     /** A cause of a later version of the library. */
     UNKNOWN(Integer.MIN_VALUE);

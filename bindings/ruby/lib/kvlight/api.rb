@@ -59,7 +59,7 @@ module Kvlight
   INVALIDATE_F_ALL = 1 # Invalidates all keys; none is passed.
   INVALIDATE_F_EXPIRE = 2 # Entries expire instead of being removed, and stay as fallbacks for their grace.
   L2_READ = 1 # To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail().
-  L2_FILL = 2 # To store entries that were loaded, each only if its key still is as the read had found it.
+  L2_FILL = 2 # To store entries that were loaded, each only if its key is still as the read found it.
   L2_WRITE = 3 # To store entries that were put.
   L2_REMOVE = 4 # To remove keys.
   L2_CLEAR = 5 # To remove all keys; none is named.
@@ -112,7 +112,7 @@ module Kvlight
   CAUSE_CLEARED = 6 # The store was cleared or freed.
   CAUSE_REFUSED = 7 # It was refused, and never stored.
   CAUSE_TRIMMED = 8 # The store was trimmed or made smaller.
-  CAUSE_TAG = 9 # A tag that it had was removed.
+  CAUSE_TAG = 9 # It was removed by one of its tags.
   EVENT_RESULT = 1 # One position of a fetch is settled.
   EVENT_RESULTS = 2 # All positions of a batch are settled.
   EVENT_PROGRESS = 3 # Some more positions of a batch are settled.
