@@ -38,7 +38,7 @@ static void answer_all(void *unused, kvl_request_t *request)
     kvl_request_finish(request);
 }
 
-/* The results of all fetches of a test. */
+/* The results of all fetches of a test. `open`: how many fetches have none yet. */
 struct tally {
     pthread_mutex_t lock;
     pthread_cond_t changed;

@@ -129,7 +129,7 @@ static kvl_config_t *fixture_init(struct fixture *fixture)
     return config;
 }
 
-/* Frees the configuration. */
+/* Creates the fixture's engine, and frees the configuration. */
 static void create_engine(struct fixture *fixture, kvl_config_t *config)
 {
     kvl_error_t *error = NULL;
@@ -159,6 +159,7 @@ static kvl_request_t *next_request(struct fixture *fixture)
     return fixture->held[fixture->held_taken++];
 }
 
+/* Answers the first key of a request, finishes the request and releases it. */
 static void answer(kvl_request_t *request, const char *text)
 {
     STATUS(kvl_request_resolve_bytes(request, 0, KEY(text), NULL), KVL_OK);

@@ -126,8 +126,8 @@ static kvl_cache_t *cache_of(struct references *all, uint32_t hooks, kvl_clock_t
     return cache;
 }
 
-/* Creates an engine whose `routes` go to a queue. With all routes on the queue, the engine has no threads, and nothing holds it once it and
- * the queue are disposed of. */
+/* Creates an engine whose `routes` go to a queue. With all routes on the queue, the engine has no threads, and nothing holds the engine
+ * once it and the queue are disposed of. */
 static void create_engine_with_routes(struct references *all, uint32_t hooks, uint32_t routes)
 {
     kvl_config_t *config = NULL;

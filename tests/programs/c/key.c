@@ -7,7 +7,7 @@
 /* How many empty keys the functions of the program have seen. */
 static atomic_int seen;
 
-/* An empty key has a valid address, and not NULL or a small number: a program may pass no such address to memcmp or memcpy. */
+/* Checks that an empty key has a valid address, and not NULL or a small number, which C does not allow as an argument of memcmp or memcpy. */
 static void check_address(const uint8_t *key, size_t key_len)
 {
     if (key_len != 0)

@@ -20,7 +20,7 @@ struct memory {
     int down, reads, fills, refused, writes, removes, clears, freed;
 };
 
-/* Returns the cell of a key. If there is none, returns a free one that now has the key, or NULL without `create`. */
+/* Returns the cell of a key. If there is none, gives the key a free cell and returns it; without `create`, returns NULL. */
 static struct cell *cell_of(struct memory *memory, const kvl_slice_t *key, int create)
 {
     struct cell *empty = NULL;

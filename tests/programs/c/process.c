@@ -194,7 +194,7 @@ static unsigned char in_a_fork(unsigned char (*child)(void *), void *argument)
 
 struct bound {
     kvl_queue_t *queue;
-    kvl_value_t *value, *silent; /* the second has no destructor: its end is an event */
+    kvl_value_t *value, *silent; /* `silent` has no destructor: an event reports its end */
     kvl_error_t *error;
     int freed;
 };

@@ -146,7 +146,7 @@ static void f17_a_batch_has_a_status_of_its_own(void)
     wait_for_free(&recorder);
     STATUS(recorder.status, KVL_ERR_CLOSED);
     STATUS(kvl_tasks_free(fixture.tasks), KVL_OK);
-    /* The requests that were never answered. The first batch may have failed before its second key was requested. */
+    /* Releases the requests that were never answered. Their number varies: the first batch may have failed before its second key was requested. */
     while (fixture.held_taken < fixture.held_len)
         kvl_request_release(fixture.held[fixture.held_taken++]);
     CHECK(wait_for(&fixture, &fixture.freed, 1));
@@ -190,7 +190,7 @@ static void l09_null_is_refused_or_ignored(void)
     kvl_results_release(NULL);
 }
 
-/* One error for every two keys. Each call of kvl_results_error_at() must not search all keys. */
+/* Every two keys share an error. No call of kvl_results_error_at() may search all keys. */
 static void l09a_listing_the_errors_of_many_keys_takes_linear_time(void)
 {
     enum { KEYS = 20000 };

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
+/* The number of mixtures. A mixture has KVL_QUEUE_F_* for each of the three kinds of events that goes to a queue. */
 #define MIXTURES 8
 
 /* The kinds of functions of the program that an engine calls. */

@@ -351,7 +351,7 @@ static void f14a_keys_that_gather_share_a_request(void)
     free_engine(&fixture);
 }
 
-/* Otherwise the call would wait for a request that only its own thread can hand out. */
+/* If it did not, the call would wait for a request that only its own thread can hand out. */
 static void f14a_a_call_that_waits_hands_out_what_has_gathered(void)
 {
     struct fixture fixture;
