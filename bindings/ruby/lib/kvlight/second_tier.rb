@@ -91,7 +91,7 @@ module Kvlight
     # Serves the request, and ends it in any case, even if the thread is killed.
     def serve
       is_done = false
-      Thread.handle_interrupt(Object => :immediate) { is_done = @attached.server ? carry_out(@attached.server) : (ask || true) }
+      Thread.handle_interrupt(Object => :immediate) { is_done = @attached.server ? serve_by_server(@attached.server) : (serve_by_tier || true) }
     rescue Exception => e # rubocop:disable Lint/RescueException
       @tasks.tier_failed(e)
     ensure
@@ -107,7 +107,7 @@ module Kvlight
 
     private
 
-    def ask
+    def serve_by_tier
       case @kind
       when L2_READ then answer_read(@attached.call(@kind, @keys.map(&:dup)))
       when L2_FILL, L2_WRITE then store
@@ -118,15 +118,15 @@ module Kvlight
 
     # Serves the request from a Redis or Valkey server. Returns false if the server fails, which is not reported: then a read is a miss, and a write is
     # sent again.
-    def carry_out(server)
-      # `count`, unlike `any?`, states the bytes of every value.
-      return true if [L2_FILL, L2_WRITE].include?(@kind) && @keys.each_index.count { |at| state_payload(at) }.zero?
+    def serve_by_server(server)
+      # `count`, unlike `any?`, encodes every value.
+      return true if [L2_FILL, L2_WRITE].include?(@kind) && @keys.each_index.count { |at| encode(at) }.zero?
 
       server.serve(@handle) { |*found| hit(*found) }
     end
 
-    # Checks the status of an answer. That an answer comes late, or after a close, is not the second tier's fault.
-    def tell(status)
+    # Checks the status of an answer. An answer that comes late or after the close is not the second tier's fault.
+    def check_answer(status)
       Error.check(status) unless [ERR_ALREADY_ANSWERED, ERR_CLOSED].include?(status)
     end
 
@@ -142,14 +142,14 @@ module Kvlight
       when String then hit(at, row, L2_TTL_UNKNOWN, "")
       when nil then miss(at, "")
       when SecondTier::Vacant then miss(at, row.token || "")
-      when SecondTier::LEASED then tell(Native.kvl_l2_request_leased(@handle, at))
+      when SecondTier::LEASED then check_answer(Native.kvl_l2_request_leased(@handle, at))
       when Exception then @tasks.tier_failed(row)
       else raise TypeError, "kvlight: read answers with Hit, Vacant, LEASED, a String, nil or an exception, not #{row.inspect[..60]}"
       end
     end
 
     def miss(at, token)
-      tell(Native.kvl_l2_request_miss(@handle, at, token, token.bytesize))
+      check_answer(Native.kvl_l2_request_miss(@handle, at, token, token.bytesize))
     end
 
     def hit(at, data, ttl_left_ms, token)
@@ -160,7 +160,7 @@ module Kvlight
 
       # Bytes and nulls are in the entry itself. Without data the key is a miss.
       length = [VALUE, NULL].include?(status) ? data.bytesize : 0
-      tell(Native.kvl_l2_request_hit(@handle, at, data, length, ttl_left_ms, token, token.bytesize))
+      check_answer(Native.kvl_l2_request_hit(@handle, at, data, length, ttl_left_ms, token, token.bytesize))
     end
 
     # Returns what an entry contains (OK: an object; VALUE: bytes; NULL: a null; MISS: it is no entry) and, for an object, how many bytes at its end stand
@@ -168,7 +168,7 @@ module Kvlight
     def payload_of(at, data)
       place = Fiddle::Pointer.malloc(16, Fiddle::RUBY_FREE)
       status = Native.kvl_l2_request_payload(@handle, at, data, data.bytesize, place.to_i, place.to_i + 8)
-      tell(status)
+      check_answer(status)
       [status, place[8, 8].unpack1("Q")]
     end
 
@@ -180,7 +180,7 @@ module Kvlight
       return false if object.nil?
 
       @tasks.with_object(object) do |value|
-        tell(Native.kvl_l2_request_hit_object(@handle, at, data, data.bytesize, ttl_left_ms, token, token.bytesize, value))
+        check_answer(Native.kvl_l2_request_hit_object(@handle, at, data, data.bytesize, ttl_left_ms, token, token.bytesize, value))
       end
       true
     rescue StandardError => e
@@ -191,29 +191,29 @@ module Kvlight
 
     # Has the tier store the entries. A value that cannot be converted to bytes is refused and left out.
     def store
-      indexes = @keys.each_index.select { |at| state_payload(at) }
+      indexes = @keys.each_index.select { |at| encode(at) }
       return if indexes.empty?
 
       stored = @attached.call(@kind, indexes.map { |at| entry(at) })
       return if @kind == L2_WRITE || stored.nil?
       raise TypeError, "kvlight: fill returned #{stored.inspect[..60]} for #{indexes.size} entries" unless stored.is_a?(Array) && stored.size == indexes.size
 
-      indexes.zip(stored) { |at, is_stored| tell(Native.kvl_l2_request_refused(@handle, at)) unless is_stored }
+      indexes.zip(stored) { |at, is_stored| check_answer(Native.kvl_l2_request_refused(@handle, at)) unless is_stored }
     end
 
-    # States the bytes of a value, if it is an object. Returns whether the value can be stored; if not, it is refused.
-    def state_payload(at)
+    # Sets the bytes of a value, if it is an object. Returns whether the value can be stored; if not, it is refused.
+    def encode(at)
       status = nil
-      value = Native.output { |out| status = tell(Native.kvl_l2_request_value(@handle, at, out)) }
+      value = Native.output { |out| status = check_answer(Native.kvl_l2_request_value(@handle, at, out)) }
       return true if status != VALUE || Native.kvl_value_object(value).zero?
 
       bytes = @attached.dump&.call(@tasks.value_in(value))
-      tell(Native.kvl_l2_request_set_payload(@handle, at, bytes, bytes.bytesize)) if bytes
-      tell(Native.kvl_l2_request_refused(@handle, at)) unless bytes
+      check_answer(Native.kvl_l2_request_set_payload(@handle, at, bytes, bytes.bytesize)) if bytes
+      check_answer(Native.kvl_l2_request_refused(@handle, at)) unless bytes
       !bytes.nil?
     rescue StandardError => e
       @tasks.tier_failed(e)
-      tell(Native.kvl_l2_request_refused(@handle, at))
+      check_answer(Native.kvl_l2_request_refused(@handle, at))
       false
     ensure
       Native.kvl_value_release(value) if value && !value.zero?

@@ -48,8 +48,8 @@ module Kvlight
       @reads_store_first = @engine.use { |tasks| Native.kvl_tasks_reads_store_first(tasks) != 0 }
       @providers = Workers.new("kvlight provider", @engine.max_requests)
       @callbacks = Workers.new("kvlight callbacks", 1)
-      @servers = Workers.new("kvlight second tier", @engine.max_tier_requests)
-      @engine.start(self, [@providers, @callbacks, @servers])
+      @tier_workers = Workers.new("kvlight second tier", @engine.max_tier_requests)
+      @engine.start(self, [@providers, @callbacks, @tier_workers])
     end
 
     # Waits for the value of one key, and returns it, or nil if there is no such record; raises the error of a key that fails. A thread that is
@@ -501,7 +501,7 @@ module Kvlight
 
     def serve(address)
       request = TierRequest.new(self, @tier, address, @encoding)
-      @servers.push(-> { request.serve })
+      @tier_workers.push(-> { request.serve })
     rescue ThreadError
       request.give_up
     end
