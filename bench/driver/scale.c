@@ -27,7 +27,7 @@ struct process;
 enum kind { LOOKED_UP, CLAIMED, STORED, LOADED, READ_LOG };
 
 struct event {
-    int64_t at;
+    int64_t at; /* in milliseconds, like all times here */
     uint64_t order; /* of two events at the same time the older one is first */
     enum kind kind;
     struct process *process;

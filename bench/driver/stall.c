@@ -136,7 +136,7 @@ static void make_limited(int shards, int64_t cost_limit)
 
 static void make(int shards) { make_limited(shards, 0); }
 
-/* what the first thread does instead of a call: sleeps for as long as the call took */
+/* how long the first thread sleeps instead of making a call, in milliseconds: as long as the call took, at least 20 */
 static double idle_ms;
 
 static void idle(void)
