@@ -1,8 +1,9 @@
 //! Compares the store with a model that is simple enough to be obviously right: a list that is sorted when an entry has to be evicted, or, with
 //! `cache.policy` = `s3fifo`, the reference of `cache_policy.rs`.
 //!
-//! Runs any sequence of operations on a manual clock. After each, the outcome, the departures in order with their causes, and the ledger
-//! are compared. Only the store decides when an expired entry is removed; the model then removes it too, and checks that it had expired.
+//! Runs any sequence of operations on a manual clock. After each, the outcome, the departures in order with their causes, and the counters
+//! are compared; after some, the ledger is too. Only the store decides when an expired entry is removed; the model then removes it as well,
+//! and checks that it had expired.
 
 use crate::cache_policy::{Reference, Scarce};
 use kvlight::base::config::{CacheSettings, EvictionPolicy};

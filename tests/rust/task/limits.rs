@@ -64,7 +64,7 @@ struct Before {
 pub struct Limits {
     breaker: Breaker,
     bucket: Option<Bucket>,
-    /// The least and the greatest number of concurrent requests, whatever their latency.
+    /// The least and the greatest limit of concurrent requests.
     concurrency: (u64, u64),
     holders: Vec<Holder>,
     /// What the provider did, by the number of the request.
@@ -143,7 +143,7 @@ impl Limits {
         self.holders.extend(handed.map(holder));
     }
 
-    /// Called between two events: checks that whatever can be handed out has been.
+    /// Called between two events: checks that no key waits that could be handed out.
     pub fn at_rest(&mut self, harness: &Harness) {
         let now = harness.now_ms();
         if self.closes_at.is_some_and(|end| end <= now) || harness.has_long_work() {

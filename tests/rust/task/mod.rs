@@ -1,4 +1,4 @@
-//! Tests of the state machine of a load. Each tests one rule, on a clock that moves only when the test says so.
+//! Tests of the state machine of loads, one file for each subject, on a clock that moves only when the test says so.
 
 mod absence;
 mod admission;

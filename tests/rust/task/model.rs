@@ -79,7 +79,7 @@ struct Call {
 enum Reply {
     Value,
     Null,
-    /// The provider answers that the entry has not changed since it read it. If there was none to read, it does not answer.
+    /// The provider answers that the entry is the one that it read. If there was no entry, it does not answer.
     NotModified,
     Failed,
     FailedForGood,
