@@ -122,7 +122,7 @@ void text_end(Text *text)
 
 /* ---- Settings ---- */
 
-/* A configuration or options, behind functions of the same types. */
+/* A kvl_config_t or a kvl_options_t, and the functions that set it: the same code fills both. */
 typedef struct {
     void *handle;
     kvl_status_t (*set)(void *, const char *, const char *);
@@ -133,7 +133,7 @@ typedef struct {
 
 static void write_number(Settings *into, const char *name, double value)
 {
-    /* The range is checked first: converting a larger number, or NaN, to an integer is undefined. */
+    /* The range, in which a double holds every integer, is checked first: converting NaN or too large a number to an integer is undefined. */
     if (value > -9e15 && value < 9e15 && value == (double)(int64_t)value)
         into->set_int(into->handle, name, (int64_t)value);
     else

@@ -31,7 +31,7 @@ static void watcher_ready(uv_poll_t *watcher, int status, int events)
     napi_value listener, global;
     if (napi_get_reference_value(env, engine->listener, &listener) == napi_ok && napi_get_global(env, &global) == napi_ok &&
         napi_make_callback(env, engine->context, global, listener, 0, NULL, NULL) == napi_pending_exception) {
-        /* An uncaught exception, like one thrown by any Node callback. */
+        /* Makes it an uncaught exception, like one thrown by any Node callback. */
         napi_value exception;
         if (napi_get_and_clear_last_exception(env, &exception) == napi_ok)
             napi_fatal_exception(env, exception);
@@ -67,7 +67,7 @@ kvl_status_t engine_attach(Engine *engine, Redis *redis)
     return status;
 }
 
-/* Ends the engine, stops watching the queue's descriptor, and frees the queue. libuv closes the watcher later, which is an owner until then. */
+/* Ends the engine, stops watching the queue's descriptor, and frees the queue. libuv closes the watcher later; until then the watcher is an owner. */
 static void dispose_engine(Engine *engine)
 {
     end_engine(engine);
@@ -123,7 +123,7 @@ static napi_status watch_queue(napi_env env, Engine *engine, napi_value listener
     return napi_ok;
 }
 
-/* `abilities`: of the second tier; below 0: there is none. */
+/* `abilities` are the second tier's flags (KVL_L2_F_*); below 0, there is no second tier. */
 static kvl_status_t create_engine(Engine *engine, kvl_config_t *config, bool has_provider, int32_t abilities, kvl_error_t **out_error)
 {
     kvl_status_t status = kvl_queue_new(0, &engine->queue);
@@ -146,7 +146,7 @@ static void finalize_function(napi_env env, void *data, void *hint)
     engine_release(data);
 }
 
-/* Gives the JavaScript object of an engine a function of its own, whose data is the engine. The function is one of the engine's owners. */
+/* Adds a function to the JavaScript object of an engine. The function's data is the engine, and it is one of the engine's owners. */
 static napi_status add_own_function(napi_env env, napi_value this, Engine *engine, const char *name, napi_callback callback)
 {
     napi_value function;
@@ -422,7 +422,6 @@ static napi_value change_entry(napi_env env, napi_callback_info info,
 
 static napi_value engine_remove(napi_env env, napi_callback_info info) { return change_entry(env, info, kvl_cache_remove); }
 
-/* expire(key) */
 static napi_value engine_expire(napi_env env, napi_callback_info info) { return change_entry(env, info, kvl_cache_expire); }
 
 /* Changes the entries with the tag that is the only argument. Returns their number. */

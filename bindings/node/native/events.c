@@ -19,8 +19,8 @@ static List list_new(napi_env env)
 
 static void list_add(List *list, napi_value value) { napi_set_element(list->env, list->array, list->n++, value); }
 
-/* An error of JavaScript as its ID. An error of the library as its message or, if it has a cause, as [message, status of the cause, cause], where the
- * cause has one of these three forms too. */
+/* For an error of JavaScript, returns its ID; for one of the library, its message or, if it has a cause, [message, status of the cause, cause]. The
+ * cause in turn has one of these three forms. */
 static napi_value error_to_js(napi_env env, const kvl_error_t *error)
 {
     void *object = kvl_error_object(error);
@@ -45,8 +45,8 @@ static napi_value result_to_js(napi_env env, const kvl_result_t *result)
     return list.array;
 }
 
-/* The numbers of each result: status; ID of the object that is its value or that its error carries, or 0; source; attempts; age; remaining TTL;
- * whether it is stale. */
+/* The numbers of each result: status; ID of the object that is its value or that its error carries, or 0; source; attempts; age and remaining TTL
+ * in milliseconds; whether it is stale. */
 enum { NUMBERS_PER_RESULT = 7, MOST_RESULTS_IN_ARRAY = 8 };
 
 static void write_numbers(double *into, const kvl_result_t *result)
@@ -124,7 +124,7 @@ static void finalize_request(napi_env env, void *data, void *hint)
     free(request);
 }
 
-/* [request, keys, whether nobody wants the answers any longer] */
+/* [request, keys, whether nobody wants the answers any longer]. *out_id is the ID that the event of its cancellation carries. */
 static napi_value request_to_js(Engine *engine, kvl_request_t *handle, double *out_id)
 {
     napi_env env = engine->env;
@@ -204,7 +204,7 @@ static Request *request_of(napi_env env, napi_callback_info info, size_t count, 
     return ((Request *)request)->handle ? request : (Request *)throw_status(env, KVL_ERR_ALREADY_ANSWERED, NULL);
 }
 
-/* Reads the index of a key. What is no index becomes SIZE_MAX, which the library refuses like any other index beyond the last key. */
+/* Reads the index of a key. A number that is no index becomes SIZE_MAX, which the library refuses like any other index beyond the last key. */
 static napi_status index_from_js(napi_env env, napi_value value, size_t *out_index)
 {
     double index = -1;

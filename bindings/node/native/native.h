@@ -14,7 +14,7 @@
  * reference. JavaScript and the addon therefore exchange a value as its ID, a Uint8Array, or null.
  */
 
-/* A connection to a server, the second tier of an engine: redis.c. */
+/* A connection to a Redis or Valkey server, the second tier of an engine (redis.c). */
 typedef struct Redis Redis;
 
 /* The native side of one Tasks or Cache. Its owners are the JavaScript object that wraps it, two functions of that object, and the watcher of the
@@ -59,8 +59,8 @@ typedef struct {
 
 /* Throws the last error of Node-API, unless an exception is already pending. Returns NULL, like throw_status(). */
 napi_value throw_napi_error(napi_env env);
-/* Throws an error with the code and the number of a status, which src/errors.cjs turns into a KvlightError; a message of NULL selects that of
- * the status. */
+/* Throws an error with the code and the number of a status, which src/errors.cjs turns into a KvlightError. If `message` is NULL, the error has the
+ * status's own message. */
 napi_value throw_status(napi_env env, kvl_status_t status, const char *message);
 napi_value undefined(napi_env env);
 napi_value number(napi_env env, double value);
@@ -119,7 +119,8 @@ napi_status engine_define(napi_env env, napi_value exports);
 /* Returns the engine of `this` and reads `count` arguments; NULL with an exception if the engine is closed, or if there are
  * fewer arguments. */
 Engine *engine_of(napi_env env, napi_callback_info info, size_t count, napi_value *args);
-/* Creates a handle for a value in the form described above; `cost` is that of an object, in bytes. NULL with an exception on failure. */
+/* Creates a handle for a value in the form described at the top of this file. `cost`, in bytes, counts for an object only. NULL with an exception on
+ * failure. */
 kvl_value_t *value_from_js(napi_env env, Engine *engine, napi_value value, double cost);
 /* Returns a value of the library in that form. */
 napi_value value_to_js(napi_env env, const void *object, const uint8_t *data, size_t len);
@@ -145,7 +146,7 @@ napi_status entries_define(napi_env env, napi_value exports);
 /* ---- tier.c ---- */
 
 napi_value tier_request_to_js(napi_env env, kvl_l2_request_t *handle);
-/* The request of the library; NULL with an exception once it is finished. */
+/* The library's request behind the external `request`; NULL with an exception once it is finished. */
 kvl_l2_request_t *tier_request_handle(napi_env env, napi_value request);
 napi_status tier_define(napi_env env, napi_value exports);
 
@@ -153,7 +154,7 @@ napi_status tier_define(napi_env env, napi_value exports);
 
 /* Takes one owner off a connection; the last one frees it. NULL is ignored. */
 void redis_release(Redis *redis);
-/* Ends a connection, which uses no engine afterwards. This waits for its thread, which runs no JavaScript. */
+/* Ends a connection: it uses no engine afterwards. Waits for the connection's thread, which runs no JavaScript. */
 void redis_stop(Redis *redis);
 /* From now on, keys that other processes write are invalidated in `tasks`. */
 kvl_status_t redis_attach_tasks(Redis *redis, kvl_tasks_t *tasks);

@@ -8,7 +8,8 @@
 
 #define FUNCTIONS(X) X(open) X(serve) X(found_free) X(attach) X(state) X(stop) X(free)
 
-/* Its owners are the JavaScript object that refers to it, its engine, and each request that is being served. Counted on the environment's thread. */
+/* The owners of a connection are the JavaScript object that refers to it, its engine, and each request that is being served. They are counted on the
+ * environment's thread. */
 struct Redis {
     kvl_redis_t *handle;
     int owners;
@@ -19,7 +20,7 @@ struct Redis {
     } call;
 };
 
-/* A request that the server is asked to serve, while a thread of libuv's pool waits. */
+/* A request that is being served: a thread of libuv's pool waits for the server. */
 typedef struct {
     Redis *redis;
     kvl_l2_request_t *request;
@@ -30,7 +31,7 @@ typedef struct {
     size_t n;
 } Serving;
 
-/* The functions of the copy of kvlight that is part of this addon. */
+/* The functions of this addon's own copy of kvlight, for libkvlight_redis to call. */
 static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;
 
 void redis_release(Redis *redis)
@@ -197,7 +198,7 @@ static void served(napi_env env, napi_status ended, void *data)
     end_serving(env, serving);
 }
 
-/* redisServe(redis, request): a promise of the objects that were found; of null if the server did not serve it. */
+/* redisServe(redis, request): a promise of an array of what was found, or of null if the server did not serve the request. */
 static napi_value redis_serve(napi_env env, napi_callback_info info)
 {
     napi_value args[2], promise;

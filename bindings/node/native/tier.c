@@ -87,7 +87,7 @@ static bool bytes_read(napi_env env, napi_value value, const uint8_t **out_data,
     return true;
 }
 
-/* value(request, i): the value that is to be stored, as the ID of an object, bytes, or null. */
+/* tierValue(request, i): the value that is to be stored, as the ID of an object, bytes, or null. */
 static napi_value tier_value(napi_env env, napi_callback_info info)
 {
     napi_value args[2];
@@ -102,7 +102,7 @@ static napi_value tier_value(napi_env env, napi_callback_info info)
     return value_to_js_and_release(env, status == KVL_VALUE ? value : kvl_value_null());
 }
 
-/* setPayload(request, i, bytes): a status */
+/* tierSetPayload(request, i, bytes): a status */
 static napi_value tier_set_payload(napi_env env, napi_callback_info info)
 {
     napi_value args[3];
@@ -114,7 +114,7 @@ static napi_value tier_set_payload(napi_env env, napi_callback_info info)
     return number(env, kvl_l2_request_set_payload(request->handle, i, data, len));
 }
 
-/* entry(request, i): [data, ttl_ms, token] */
+/* tierEntry(request, i): [data, ttl_ms, token] */
 static napi_value tier_entry(napi_env env, napi_callback_info info)
 {
     napi_value args[2], list;
@@ -134,7 +134,8 @@ static napi_value tier_entry(napi_env env, napi_callback_info info)
     return list;
 }
 
-/* payload(request, i, data): the bytes that stand for an object, if `data` is the entry of one; true for any other entry; false if it is none. */
+/* tierPayload(request, i, data): the bytes that stand for an object, if `data` is the entry of one; true for any other entry; false if `data` is no
+ * entry of the key. */
 static napi_value tier_payload(napi_env env, napi_callback_info info)
 {
     napi_value args[3];
@@ -149,7 +150,7 @@ static napi_value tier_payload(napi_env env, napi_callback_info info)
     return status == KVL_OK ? bytes_to_js(env, payload, payload_len) : boolean(env, status != KVL_MISS);
 }
 
-/* hit(request, i, data, ttl_left_ms, token, engine, value, cost): a status. If `value` is undefined, the library reads it from `data`. */
+/* tierHit(request, i, data, ttl_left_ms, token, engine, value, cost): a status. If `value` is undefined, the library reads the value from `data`. */
 static napi_value tier_hit(napi_env env, napi_callback_info info)
 {
     napi_value args[8];
@@ -175,7 +176,7 @@ static napi_value tier_hit(napi_env env, napi_callback_info info)
     return number(env, status);
 }
 
-/* miss(request, i, token): a status */
+/* tierMiss(request, i, token): a status */
 static napi_value tier_miss(napi_env env, napi_callback_info info)
 {
     napi_value args[3];
@@ -187,7 +188,7 @@ static napi_value tier_miss(napi_env env, napi_callback_info info)
     return number(env, kvl_l2_request_miss(request->handle, i, token, token_len));
 }
 
-/* leased(request, i), refused(request, i) and failed(request, i): a status */
+/* tierLeased(request, i), tierRefused(request, i) and tierFailed(request, i): a status */
 #define TELL(name, call)                                                                                                                   \
     static napi_value name(napi_env env, napi_callback_info info)                                                                          \
     {                                                                                                                                      \
@@ -200,7 +201,7 @@ TELL(tier_leased, kvl_l2_request_leased)
 TELL(tier_refused, kvl_l2_request_refused)
 TELL(tier_failed, kvl_l2_request_fail)
 
-/* finish(request): a status */
+/* tierFinish(request): a status */
 static napi_value tier_finish(napi_env env, napi_callback_info info)
 {
     napi_value args[1];

@@ -4,7 +4,7 @@
 
 /**
  * An ID is reused once its object was removed. This is safe because the library reports a drop after every event that refers to the object: no
- * later event can mean the earlier one.
+ * later event can mean the earlier object.
  */
 class Objects {
   objects = [undefined]; // 0 is not an ID

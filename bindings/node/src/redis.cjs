@@ -7,7 +7,7 @@ const path = require('node:path');
 const { native } = require('./native.cjs');
 const { callAddon } = require('./errors.cjs');
 
-/** Where libkvlight_redis may be: where KVL_REDIS_LIBRARY says; or else beside the package's addon, on the system's path, or in the checkout with this file. */
+/** Where libkvlight_redis may be: where KVL_REDIS_LIBRARY says; or else in the package, on the system's path, or in this file's checkout. */
 function candidates() {
   if (process.env.KVL_REDIS_LIBRARY) {
     return [process.env.KVL_REDIS_LIBRARY];
@@ -49,7 +49,7 @@ class RedisTier {
     callAddon(() => native.redisAttach(this.#connection, engine));
   }
 
-  /** The objects that were found; null if the server did not serve the request. */
+  /** A promise of what was found, as [index, data, ttl_left_ms, token] each, or of null if the server did not serve the request. */
   serve(handle) {
     return callAddon(() => native.redisServe(this.#connection, handle));
   }

@@ -64,7 +64,7 @@ function termsOf(terms) {
   return [...numbers, version, Array.from(tags, tagOf)];
 }
 
-/** Returns the value of a term. Throws if it is not a number in the term's range where the term takes one. */
+/** Returns the value of a term. If the term takes a number, throws for anything else and for a number out of range. */
 function checkTerm(name, value) {
   if (typeof TERMS[name] !== 'number') {
     return value;
@@ -126,7 +126,7 @@ class Store {
   #cost;
   #transfers = 0; // saves and loads in progress, whose conversion functions may call this store
 
-  /** `abilities`: of a second tier; -1: there is none. */
+  /** `abilities` are the flags of a second tier, or -1 if there is none. */
   constructor(settings, { dropped, cost }, hasProvider, abilities = -1) {
     for (const [name, option] of Object.entries({ dropped, cost })) {
       if (option !== undefined && typeof option !== 'function') {
@@ -141,7 +141,7 @@ class Store {
     this.engine = callAddon(() => new native.Engine(list, () => weak.deref()?.onReadable(), hasProvider, abilities));
   }
 
-  /** The stored value; null if the key is not in the cache or known to be absent. Never calls the provider. */
+  /** The stored value; null if the key is known to be absent or not in the cache. Never calls the provider. */
   get(key) {
     keyOf(key);
     let found;
@@ -150,7 +150,7 @@ class Store {
     } catch (error) {
       throw translateError(error);
     }
-    // The library may have dropped the object since, but it stays in `objects` until this thread handles that event.
+    // The library may have dropped the object since, but it stays in `objects` until this thread handles the event of the drop.
     return this.fromNative(found) ?? null;
   }
 
@@ -284,7 +284,7 @@ class Store {
     return value instanceof Uint8Array ? value : this.objects.add(value);
   }
 
-  /** Returns the value that the addon's form of it stands for. */
+  /** The reverse of toNative(): returns the object of an ID, and anything else as it is. */
   fromNative(value) {
     return typeof value === 'number' ? this.objects.get(value) : value;
   }

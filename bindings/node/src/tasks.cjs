@@ -26,8 +26,8 @@ const enginesInUse = new Set();
 /** A cache with a provider behind it. */
 class Tasks extends Store {
   #provider;
-  #fetches = new Map(); // by ID, until their outcome was handled
-  #requests = new Map(); // by ID, those that can still be cancelled
+  #fetches = new Map(); // the function that settles each fetch in progress, by the fetch's ID
+  #requests = new Map(); // the requests that can still be cancelled, by ID
   #lastFetch = 0;
   #readsStoreFirst; // whether a fetch without options starts with a lookup in the store
   #tier;
@@ -191,7 +191,7 @@ class Tasks extends Store {
     });
   }
 
-  /** Starts a fetch by `call`. Returns the outcome if `call` returns one; otherwise a promise of the outcome, which comes in the event with the ID. */
+  /** Starts a fetch by `call`. Returns the outcome if `call` returns one; otherwise a promise of it: an event with the fetch's ID brings it. */
   #begin(options, call) {
     const { signal, ...settings } = options ?? {};
     signal?.throwIfAborted();

@@ -26,7 +26,7 @@ class AttachedTier {
     this.load = load;
   }
 
-  /** The flags that state its abilities to the library. */
+  /** The flags that tell the library what this tier can do. */
   get abilities() {
     return (this.tier.isConditional ? K.L2_F_CONDITIONAL : 0) + (this.tier.grantsLeases ? K.L2_F_LEASES : 0) + K.L2_F_OBJECTS;
   }
@@ -91,7 +91,7 @@ class TierRequest {
     }
   }
 
-  /** Fails everything that was to be written. The keys of a read that have no answer fail when the request is finished. */
+  /** Fails a request other than a read; a clear, which has no keys, fails at index 0. The open keys of a read fail when it is finished. */
   #fail() {
     if (this.#kind !== K.L2_READ) {
       for (let i = 0; i < Math.max(this.#keys.length, 1); i++) {

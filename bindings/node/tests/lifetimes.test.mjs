@@ -1,4 +1,5 @@
-// Engines that are never closed, workers that end, modules that load twice: none leaks a thread or a descriptor.
+// Engines that are never closed, workers that end, and processes that exit: none leaks a thread or a descriptor. And a module that loads several
+// times, or not at all.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

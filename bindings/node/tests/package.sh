@@ -12,7 +12,7 @@ unset KVL_NODE_ADDON NODE_PATH
 export KVL_CALLS
 cd "$work"
 echo '{ "private": true }' >package.json
-# Offline: the addons of other platforms are optional, and none is asked for.
+# Offline, so that npm does not look for the addons of other platforms: they are optional.
 npm install --silent --offline --no-audit --no-fund "$folder"/kvlight-linux-*.tgz "$folder"/kvlight-[0-9]*.tgz
 cp "$top/examples/node/hello.mjs" .
 "$top/bindings/hello.sh" Node node hello.mjs

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs kvlight under Node: `run.sh` runs the demo, the tests, the checks of types and the scenarios; `run.sh stress [RUNS]` runs
-# stress.mjs RUNS times, 20 by default.
+# Runs kvlight under Node: `run.sh` runs the demo, the tests, the checks of types, tests under jest and the scenarios; `run.sh stress [RUNS]`
+# runs stress.mjs RUNS times, 20 by default, each time with another seed.
 # Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, where the static library and its header are.
 set -eu
 

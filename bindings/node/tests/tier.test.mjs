@@ -70,7 +70,7 @@ class Memory {
 // On a busy machine a lookup may take long.
 const PATIENT = { 'l2.timeout_ms': 60_000, 'l2.wait_ms': 60_000 };
 
-/** Waits until this is true, at most 30 seconds. */
+/** Waits until `holds()` is true; fails after 30 seconds. */
 async function until(holds) {
   for (let i = 0; i < 6000; i++) {
     if (holds()) {
@@ -81,7 +81,7 @@ async function until(holds) {
   assert.fail('the condition never became true');
 }
 
-/** Returns the warnings of the process while `run` runs. */
+/** Returns the warnings that the process emits while `run` runs. */
 async function warned(run) {
   const warnings = [];
   const note = (warning) => warnings.push(warning);
@@ -217,8 +217,8 @@ test('t01_a_hit_that_comes_after_the_close_is_no_failure_of_the_second_tier', as
   await until(() => secondTier.has('k'));
   await one.close();
   const warnings = [];
-  const warned = (warning) => warnings.push(warning.message);
-  process.on('warning', warned);
+  const note = (warning) => warnings.push(warning.message);
+  process.on('warning', note);
   const read = secondTier.read.bind(secondTier);
   let answer;
   secondTier.read = (keys) => new Promise((resolve) => (answer = async () => resolve(await read(keys))));
@@ -229,7 +229,7 @@ test('t01_a_hit_that_comes_after_the_close_is_no_failure_of_the_second_tier', as
   await fetch;
   await answer();
   await new Promise((resolve) => setTimeout(resolve, 20)); // a warning comes in a later turn
-  process.off('warning', warned);
+  process.off('warning', note);
   assert.deepEqual(warnings, []);
 });
 

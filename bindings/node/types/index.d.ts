@@ -48,7 +48,7 @@ export interface StoreOptions<V> {
 
 declare abstract class Store<V> {
   protected constructor();
-  /** The stored value; null if the key is not in the cache or known to be absent. Never calls the provider. */
+  /** The stored value; null if the key is known to be absent or not in the cache. Never calls the provider. */
   get(key: string): V | null;
   /** Whether the cache has an entry of the key: a value, or that the key is known to be absent. */
   has(key: string): boolean;
@@ -155,8 +155,8 @@ export interface TierEntry {
 
 /**
  * What a second tier answers for a key. If it has an entry: the `data` of the entry, the milliseconds that are left of its TTL (K.TTL_NEVER if it does
- * not expire; left out if that is not known), and a token that stands for this very entry. If it has none: the lease as the token if one was granted,
- * or `isLeased` if somebody else has the lease.
+ * not expire; left out if that is not known), and a token that stands for this very entry. If it has none: a token if this reader was granted the
+ * lease, or `isLeased` if another reader has it.
  */
 export type TierFound = { data: Uint8Array; ttl_left_ms?: number; token?: Uint8Array } | { token?: Uint8Array; isLeased?: boolean };
 
