@@ -236,16 +236,17 @@ static int serve(Engine *self, kvl_l2_request_t *handle)
     return returned ? 0 : -1;
 }
 
-static void cancel_request(Engine *self, uintptr_t number)
+static int cancel_request(Engine *self, uintptr_t number)
 {
     PyObject *key = PyLong_FromUnsignedLongLong(number);
     PyObject *request = key && self->requests ? PyDict_GetItemWithError(self->requests, key) : NULL;
     Py_XDECREF(key);
     if (!request)
-        return; /* the request was finished before this event was handled */
+        return PyErr_Occurred() ? -1 : 0; /* usually the request was finished before this event was handled */
     Py_INCREF(request);
     request_cancelled((Request *)request);
     Py_DECREF(request);
+    return 0;
 }
 
 static int call_progress(Waiter *waiter, const kvl_event_t *event)
@@ -312,7 +313,7 @@ int engine_handle(Engine *self, const kvl_event_t *event)
         failed = serve(self, event->l2_request);
         break;
     case KVL_EVENT_CANCEL:
-        cancel_request(self, (uintptr_t)event->user_data);
+        failed = cancel_request(self, (uintptr_t)event->user_data);
         break;
     case KVL_EVENT_CLOSED:
         failed = engine_complete_close(self);

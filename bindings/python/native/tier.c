@@ -46,11 +46,19 @@ static void release_handle(TierRequest *self)
 }
 
 /* Checks the status of an answer. An answer that comes late, a second time or after the close is not the second tier's fault, and raises nothing. */
-static PyObject *checked(TierRequest *self, kvl_status_t status)
+static int check(TierRequest *self, kvl_status_t status)
 {
     if (status >= 0 || status == KVL_ERR_ALREADY_ANSWERED || status == KVL_ERR_CLOSED || status == KVL_ERR_FORKED)
-        Py_RETURN_NONE;
-    return raise_status(self->state, status, NULL);
+        return 0;
+    raise_status(self->state, status, NULL);
+    return -1;
+}
+
+static PyObject *checked(TierRequest *self, kvl_status_t status)
+{
+    if (check(self, status) < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 /* Clears the exception that is set, and passes it to `function`. */
@@ -72,7 +80,7 @@ static int state_payload(TierRequest *self, size_t i, PyObject *dump, PyObject *
     kvl_value_t *value = NULL;
     kvl_status_t status = kvl_l2_request_value(self->handle, i, &value);
     if (status != KVL_VALUE)
-        return status == KVL_NULL ? 1 : (checked(self, status) ? 0 : -1);
+        return status == KVL_NULL ? 1 : check(self, status);
     PyObject *object = value_into_object(self->state, status, value);
     Bytes bytes;
     bytes_start(&bytes);
