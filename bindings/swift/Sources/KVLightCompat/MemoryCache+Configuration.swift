@@ -125,10 +125,11 @@ struct StoreTerms<Element> {
         seconds.map(Milliseconds.timeToLive) ?? (isNull ? defaultNullTTL : defaultTTL)
     }
 
-    /// The cost of an element, less the overhead that the store adds for each entry: the limit applies to elements alone here.
+    /// The cost of an element, less the overhead that the store adds for each entry: the limit applies to elements alone here. The original
+    /// caps a stated cost, in bytes, with this constant, which it uses in MB elsewhere.
     func cost(of element: Element?) -> UInt64 {
         guard let element else { return 0 }
-        let own = MemoryLayout<Element>.size + min(max(0, costProvider(element)), 1 << 30)
+        let own = MemoryLayout<Element>.size + min(max(0, costProvider(element)), MemoryUsageLimitation.unlimitedMemoryUsage)
         return UInt64(max(0, own - StoreOverhead.perEntry))
     }
 }
