@@ -488,7 +488,7 @@ fn every_cell_of_the_table_of_features_is_what_the_package_does() {
     assert!(wrong.is_empty(), "these cells should be\n  {}", wrong.join("\n  "));
 }
 
-/// Where it is stated how many scenarios there are, in addition to the places in `languages.rs`. N stands for the number.
+/// The places, besides those in `languages.rs`, that state the number of scenarios. N stands for the number.
 const COUNTS_OF_SCENARIOS: &[(&str, &str)] = &[("tests/tiers/hosts/run", "scenarios=N\n"), ("tests/tiers/platforms/run", "scenarios=N\n")];
 
 /// The scenarios of each language are those of the C program, under the same names and in the same order. In Swift each is a test whose name has

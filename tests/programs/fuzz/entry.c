@@ -1,5 +1,5 @@
-/* Fuzz target: bytes that a second tier returns for a key are a hit only if they are exactly the entry that was written (rule T13). All
- * others are a miss, and never an error. */
+/* Fuzz target: bytes that a second tier returns for a key are a hit only if they are exactly the entry that was written (rule T13). Any
+ * other bytes are a miss, and never an error. */
 #define _GNU_SOURCE
 #include "machine.h"
 #include <string.h>

@@ -30,8 +30,7 @@ struct machine {
     kvl_cache_t *cache;
     kvl_reader_t *reader;
     kvl_fetch_t *handles[HANDLES];
-    /* under the lock */
-    kvl_request_t *requests[REQUESTS];
+    kvl_request_t *requests[REQUESTS]; /* protected by `lock` */
     pthread_mutex_t lock;
     /* the thread that the bytes drive, and the random state of the other threads */
     pthread_t driver;

@@ -33,7 +33,7 @@ static void pause_ms(long ms)
     nanosleep(&pause, NULL);
 }
 
-/* Objects are texts. */
+/* An object is a text. `objects` is the number of those that are not freed yet. */
 static void free_object(void *object)
 {
     atomic_fetch_sub(&objects, 1);

@@ -53,7 +53,7 @@ static void provide_large(void *user_data, kvl_request_t *request)
         OK_OR_NO_MEMORY(supplied, KVL_OK);
     for (i = 0; i < n; i++) {
         kvl_status_t status = kvl_request_resolve_bytes(request, i, bytes, len, NULL);
-        /* CLOSED: as above. */
+        /* CLOSED: as for the extra key. */
         if (status != KVL_ERR_CLOSED && OK_OR_NO_MEMORY(status, KVL_OK) == KVL_ERR_NO_MEMORY)
             STATUS(kvl_request_fail_text(request, i, 12, "no memory", KVL_ERROR_F_PERMANENT), KVL_OK);
     }
@@ -326,8 +326,8 @@ static void provide_unchanged(void *user_data, kvl_request_t *request)
     }
 }
 
-/* If the memory for these terms is refused, the value is delivered and stays nevertheless. */
-static void renewals_with_the_first_such_terms(void)
+/* If the memory for the terms is refused, the value is delivered nevertheless, and the entry stays. */
+static void renewals_with_terms_that_no_entry_had(void)
 {
     kvl_config_t *config = NULL;
     kvl_tasks_t *tasks = NULL;
@@ -647,7 +647,7 @@ struct story {
 static const struct story stories[] = {
     STORY(values), STORY(errors), STORY(settings), STORY(puts_of_large_values), STORY(plain_entries), STORY(entries_that_expire),
     STORY(entries_that_expire_when_idle), STORY(entries_of_priorities), STORY(entries_with_tags), STORY(an_engines_entries_with_a_grace),
-    STORY(the_first_grace_among_many), STORY(renewals_with_the_first_such_terms),
+    STORY(the_first_grace_among_many), STORY(renewals_with_terms_that_no_entry_had),
     STORY(removals_of_many_entries), STORY(a_clear), STORY(lookups_of_many), STORY(a_walk),
     STORY(saving_and_loading), STORY(statistics), STORY(an_engine), STORY(a_fetch_of_one_large_value), STORY(a_batch),
     STORY(a_batch_in_one_request), STORY(a_batch_of_long_keys), STORY(fetch_each_and_refresh_through_a_queue), STORY(a_listener),

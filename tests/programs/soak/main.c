@@ -1,5 +1,5 @@
-/* The soak test: every entry of the matrix, then many engines created and freed in turn. Each entry is one check, and so are the engines; the
- * last line counts the checks.
+/* The soak test: every entry of the matrix, then many engines created and freed in turn. Each entry is one check, and the many engines are
+ * one more. The last line counts the checks.
  *
  *     soak KEYS [SEED] [WORD...]     KEYS for each entry; only entries whose names contain every WORD
  */

@@ -16,7 +16,7 @@ use loom::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// What each step of the protocol guarantees.
+/// The barriers and the memory orders of the protocol's steps.
 #[derive(Clone, Copy)]
 struct Protocol {
     /// The reader's barrier, between publishing an address and looking a second time. In the library it would only stop the compiler,
@@ -55,11 +55,11 @@ const SOUND: Protocol = Protocol {
     see_taken: Acquire,
 };
 
-/// What one thread is reading.
+/// Protects what one thread is reading.
 struct HazardSlot {
     /// 1 while a thread has the slot, otherwise 0.
     owner: AtomicUsize,
-    /// 0: nothing.
+    /// The address that the thread is reading; 0: none.
     address: AtomicUsize,
 }
 
