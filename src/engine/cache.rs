@@ -558,7 +558,7 @@ impl Core {
         done
     }
 
-    /// The number of entries.
+    /// The number of entries; 0 after the end of the engine.
     pub fn len(&self) -> u64 {
         self.change_in_steps(|left| self.store.len(&self.clock, left)).unwrap_or(0)
     }
@@ -568,7 +568,7 @@ impl Core {
         self.len() == 0
     }
 
-    /// The total cost of the entries, in bytes.
+    /// The total cost of the entries, in bytes; 0 after the end of the engine.
     pub fn cost(&self) -> u64 {
         self.change_in_steps(|left| self.store.cost(&self.clock, left)).unwrap_or(0)
     }

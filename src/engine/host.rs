@@ -26,13 +26,14 @@ pub trait Provider: Send + Sync {
 
 /// Reads and writes a second tier: a store behind this one, which several processes may share.
 pub trait SecondTierStore: Send + Sync {
-    /// Serves the request, now or later, and finishes it. Dropping the ticket fails the keys that were not answered.
+    /// Serves the request, now or later, and finishes it. Dropping the ticket unfinished fails the keys to write, or those to read that
+    /// were not answered.
     fn serve(&self, request: TierTicket);
     /// Whether there is a function to call; if not, requests are for a host's queue.
     fn is_callable(&self) -> bool {
         true
     }
-    /// The user data.
+    /// The user data of the second tier; NULL if there is none.
     fn user_data(&self) -> *mut c_void {
         std::ptr::null_mut()
     }
@@ -58,7 +59,7 @@ pub trait RemovalListener: Send + Sync {
     fn is_callable(&self) -> bool {
         true
     }
-    /// The user data.
+    /// The user data of the listener; NULL if there is none.
     fn user_data(&self) -> *mut c_void {
         std::ptr::null_mut()
     }
@@ -82,7 +83,7 @@ pub trait Receiver: Send {
     fn is_callable(&self) -> bool {
         true
     }
-    /// The user data.
+    /// The user data of the fetch; NULL if there is none.
     fn user_data(&self) -> *mut c_void {
         std::ptr::null_mut()
     }

@@ -2,7 +2,7 @@
 //!
 //! A request is passed to a library thread, which calls the host, or to the host's queue. It is pending until the call has returned, or the
 //! reader of the queue has taken it. The table decides what becomes of the request, and when. The host holds the only [`TierTicket`] of a
-//! request: dropping an unfinished ticket fails the keys that were not answered.
+//! request: dropping an unfinished ticket fails the keys to write, or those to read that were not answered.
 
 use super::lifecycle::{CallSite, Lease, PendingCount};
 use super::polled_event::PolledEvent;
@@ -179,7 +179,7 @@ impl TierTicket {
         terms
     }
 
-    /// The second tier has nothing of the key at `index`. `token` is the lease, if it has granted one.
+    /// The second tier has nothing of the key at `index`. `token` is the lease that it has granted; empty if it has granted none.
     pub fn miss(&self, index: usize, token: &[u8]) -> Result<Status, Status> {
         self.key(index)?;
         Ok(self.answer(index, TierAnswer::Miss(token.into())))

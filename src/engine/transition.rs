@@ -71,7 +71,7 @@ impl AnswerStore for StoreAccess<'_> {
     #[inline(always)]
     fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: &mut StoreTerms) -> FillResult {
         let mut stored = answer.share();
-        // The outcome if the put panics. The closure writes its outcome here, because a result would be moved several times.
+        // The outcome if the put panics. The closure writes its outcome here, because a returned one would be moved several times.
         let mut put = PutOutcome::NoMemory;
         let _ = catch_panic_within(
             #[inline(always)]

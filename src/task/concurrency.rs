@@ -37,7 +37,7 @@ pub struct Concurrency {
     since: Moment,
 }
 
-/// The requests that ended since the limit last changed, except those skipped.
+/// The requests that have ended since the last window, except those skipped.
 #[derive(Default)]
 struct Window {
     count: u32,
@@ -128,7 +128,7 @@ impl Concurrency {
 
     /// Records that a request that was handed out at `handed` timed out.
     pub fn timed_out(&mut self, handed: Moment, now: Moment) {
-        // Later timeouts under the same limit give no further evidence.
+        // A request that was handed out before the limit was last lowered gives no further evidence.
         if handed >= self.since {
             let limit = self.measuring.take().unwrap_or(self.limit) * BACKOFF;
             (self.is_ramping, self.rest) = (false, REST);

@@ -69,8 +69,8 @@ pub struct Fetch<H: Host> {
     pub arrival: u64,
     /// The position of its keys in the order of the queue.
     pub queue_position: QueuePosition,
-    /// The number of flights started by the fetch that wait in the queue, plus one while its keys are being processed. Until it is 0 the
-    /// fetch is kept, because the flights use its context.
+    /// The number of flights started by the fetch that wait in the queue or for a look in the second tier, plus one while its keys are
+    /// being processed. Until it is 0 the fetch is kept, because the flights use its context.
     pub waiting: usize,
 }
 
@@ -84,7 +84,7 @@ pub enum Position {
 }
 
 impl<H: Host> Fetch<H> {
-    /// Whether every position is settled, and no flight that it started waits in the queue.
+    /// Whether every position is settled, and no flight that the fetch started waits.
     pub fn has_ended(&self) -> bool {
         self.open == 0 && self.waiting == 0
     }

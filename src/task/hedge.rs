@@ -87,7 +87,7 @@ const WINDOW: u32 = 512;
 const MIN_KNOWN: u32 = 32;
 /// The number of buckets for each power of two.
 const STEPS: u64 = 16;
-/// Enough buckets for 2^40 microseconds, twelve days.
+/// Enough buckets for 2^40 microseconds, nearly 13 days.
 const BUCKETS: usize = 36 * STEPS as usize + STEPS as usize;
 
 impl Default for Latencies {

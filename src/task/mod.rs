@@ -21,7 +21,7 @@
 //! [`removed_tags`], [`second_tier`], [`counts`], then [`table`], with one file for each event. Two structures know nothing of loads:
 //! [`slab`], [`fifo_map`].
 //!
-//! Rules: F06 to F20. The full table of states is in ARCHITECTURE.md.
+//! Rules: mainly F06 to F20. The full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
 mod concurrency;

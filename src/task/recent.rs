@@ -29,7 +29,7 @@ impl RecentWrites {
         self.tick
     }
 
-    /// Makes every key count as written now. Frees the memory of a burst, except a little for the next requests.
+    /// Makes every key count as written now. Frees the memory of a burst, except a little for later writes.
     fn forget_all(&mut self, now: Tick) {
         const MOST_KEPT: usize = 1024;
         self.floor = now;

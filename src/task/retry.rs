@@ -34,8 +34,8 @@ impl RetrySettings {
         if self.jitter == 0.0 || pause.is_zero() {
             return pause;
         }
-        // The range of the jitter ends at the cap. If the result were clamped to the cap instead, half of all pauses would equal it (rule
-        // F11a).
+        // The range of the jitter ends at the cap. If the result were clamped to the cap instead, half of the pauses at the cap would
+        // equal it (rule F11a).
         let middle = pause.as_secs_f64();
         let low = middle * (1.0 - self.jitter);
         let high = (middle * (1.0 + self.jitter)).min(self.cap.as_secs_f64()).min(MAX_SECONDS).max(low);

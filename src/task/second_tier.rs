@@ -103,7 +103,7 @@ pub struct TierHandout {
     pub steals: Vec<u32>,
 }
 
-/// A request that the host has.
+/// A request that is on its way to the host or with it.
 pub(super) enum TierRequest {
     Look(Look),
     Sent(Sent),
@@ -224,7 +224,7 @@ pub(super) struct SecondTier {
     pub search: Option<(FetchId, Search)>,
     /// The flights whose key another process loads.
     pub polls: Polls,
-    /// The requests that the host has.
+    /// The requests that are on their way to the host or with it.
     pub requests: IdSlab<TierRequestId, TierRequest>,
     /// How many of the requests read, including those that timed out and were not finished.
     pub reading: u32,

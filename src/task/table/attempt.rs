@@ -25,7 +25,7 @@ pub enum Unanswered {
 pub enum TakeResult {
     /// Yes. The request counts as taken from now on.
     Run,
-    /// No: none of its keys is wanted any more, and the caller must finish the request.
+    /// No: none of its keys is wanted any more, or the engine is closed. The caller must finish the request.
     Skip,
 }
 

@@ -113,7 +113,7 @@ pub struct Table<H: Host> {
     opening: Vec<FlightId>,
     /// Work of earlier events that is done in steps.
     backlog: Backlog,
-    /// Whether deadlines that are due have not fired yet.
+    /// Whether some of the deadlines that are due have yet to fire.
     is_firing: bool,
     /// A buffer for the keys of a request while it is formed; empty otherwise.
     forming: Vec<FlightId>,

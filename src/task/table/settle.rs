@@ -25,7 +25,7 @@ pub(super) enum EndReason {
     Close,
 }
 
-/// The number of settled waiters that may stay in the list of a flight.
+/// Settled waiters are removed from a flight's list when it is longer than this plus twice the demand.
 pub(super) const MAX_SETTLED_WAITERS: usize = 32;
 
 impl<H: Host> Table<H> {

@@ -55,9 +55,9 @@ pub(super) enum LongWork {
     Form,
     /// Keys wait for a look in the second tier or have had one, or fills have expired.
     SecondTier,
-    /// The urgency of a fetch changed: its positions from this one on still have the earlier one.
+    /// The urgency of a fetch changed: its positions from `next` on still have the earlier urgency.
     Urgency { fetch: FetchId, before: Wish, after: Wish, next: usize },
-    /// The positions of a fetch from this one on are still to be settled with their fallbacks.
+    /// The positions of a fetch from `next` on are still to be settled with their fallbacks.
     Fallbacks { fetch: FetchId, next: usize },
 }
 

@@ -43,7 +43,7 @@ impl<H: Host> Table<H> {
         self.conclude(cx);
     }
 
-    /// The program is about to remove or expire all keys. Called before the store changes, which it does in steps.
+    /// The program is about to remove or expire all keys. Called before the store is changed, in steps.
     pub fn clearing<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         self.recent.write_all();
         cx.out.deferred_drops.extend(self.error_memory.clear().map(DeferredDrop::from));

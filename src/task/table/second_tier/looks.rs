@@ -13,7 +13,7 @@ use crate::task::table::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::task::{FlightId, TierRequestId};
 
 impl<H: Host> Table<H> {
-    /// Whether a key that missed is looked up before it is loaded.
+    /// Whether a key that missed is looked up before it is loaded. If not, the key is counted as bypassed.
     #[inline(never)]
     pub(in crate::task::table) fn looks_up(&mut self, key: &[u8], now: &Now<'_>) -> bool {
         let is_closed = self.life == Acceptance::Closed;

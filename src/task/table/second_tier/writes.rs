@@ -237,7 +237,7 @@ impl<H: Host> Table<H> {
         self.counts.tier_fills_dropped += u64::from(!fits);
     }
 
-    /// The engine is drained: what cannot be written now is given up.
+    /// A drain begins: what cannot be written now is given up.
     pub(in crate::task::table) fn drain_tier(&mut self, out: &mut Effects<H>, now: Moment) {
         let Some(tier) = &mut self.tier else { return };
         if tier.behind.retry.is_some() || !tier.breaker.admits(now) {
