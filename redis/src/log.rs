@@ -126,9 +126,9 @@ async fn follow_by(
         if !worker.node_of(&worker.names.log).is_some_and(|of_log| Rc::ptr_eq(&of_log, node)) {
             return "The log is in another server now.".to_owned();
         }
-        match look(worker, connection, position).await {
-            Ok(Look::More) => continue,
-            Ok(Look::End) => {}
+        match read_entries(worker, connection, position).await {
+            Ok(Read::More) => continue,
+            Ok(Read::End) => {}
             Err(problem) => return problem,
         }
         if !worker.shared.is_listening.load(Ordering::Relaxed) {
@@ -145,13 +145,17 @@ async fn follow_by(
 }
 
 /// Whether a read has reached the end of the log, or there is more to read.
-enum Look {
+enum Read {
     More,
     End,
 }
 
-/// Reads and applies the entries after the position.
-async fn look(worker: &Rc<Worker>, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Result<Look, Problem> {
+/// Reads and applies the entries after the position. Without a position, begins at the end of the log, and all cached entries expire.
+async fn read_entries(
+    worker: &Rc<Worker>,
+    connection: &mut MultiplexedConnection,
+    position: &mut Option<Position>,
+) -> Result<Read, Problem> {
     let Some(last) = position.clone() else {
         *position = Some(begin(worker, connection).await?);
         // What is cached may have been changed or cleared by writes before this entry.
@@ -160,7 +164,7 @@ async fn look(worker: &Rc<Worker>, connection: &mut MultiplexedConnection, posit
         if worker.has_heard.replace(true) {
             count(&worker.shared.counts.gaps, 1);
         }
-        return Ok(Look::More);
+        return Ok(Read::More);
     };
     let mut commands = Pipeline::new();
     commands.cmd("MULTI");
@@ -169,23 +173,23 @@ async fn look(worker: &Rc<Worker>, connection: &mut MultiplexedConnection, posit
     commands.cmd("EXEC");
     let replies = run(worker, connection, &commands).await?;
     check(worker, "XRANGE", &replies)?;
-    let Some(Value::Array(looks)) = replies.last() else { return Err("The server refused to read the log.".to_owned()) };
-    check(worker, "XRANGE", looks)?;
-    let [Value::Array(known), Value::Array(entries)] = &looks[..] else {
+    let Some(Value::Array(results)) = replies.last() else { return Err("The server refused to read the log.".to_owned()) };
+    check(worker, "XRANGE", results)?;
+    let [Value::Array(known), Value::Array(entries)] = &results[..] else {
         return Err("The server's reply to XRANGE is not understood.".to_owned());
     };
     if known.is_empty() {
         *position = None;
-        return Ok(Look::More);
+        return Ok(Read::More);
     }
     let Some(newest) = entries.last() else {
         worker.note_log_read();
-        return Ok(Look::End);
+        return Ok(Read::End);
     };
     invalidate(worker, entries);
     *position = Some(id_of(newest).ok_or("The log has an entry without an identifier.")?.to_vec());
     worker.note_log_read();
-    Ok(if entries.len() < LOG_BATCH { Look::End } else { Look::More })
+    Ok(if entries.len() < LOG_BATCH { Read::End } else { Read::More })
 }
 
 /// Adds an entry to begin at, and returns its identifier: a position must be an entry that exists.
