@@ -84,8 +84,8 @@ const STATS_BEGINNING: &str = "
  * The counters since the last reset, and the current gauges. The library fills as much as the caller's size holds; later versions append
  * fields.
  *
- * The number of lookups is hits + null_hits + misses + invalid_keys. The sum of the misses_ fields is the number of misses of fetches; other
- * misses come from calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost +
+ * The number of lookups is hits + null_hits + misses + invalid_keys. The sum of the misses_ fields is the number of misses of fetches;
+ * other misses come from calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost +
  * loads_cancelled + in_flight. A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and
  * OpenMetrics.
  */

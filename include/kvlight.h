@@ -431,9 +431,9 @@ typedef struct kvl_slice_t {
  * The terms on which an answer is stored. Begin with KVL_TERMS_INIT, then set the fields that differ from the defaults, as in `kvl_terms_t
  * terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL instead of terms states none.
  *
- * Except for the flags of a put, no terms exclude each other, so that no answer is lost because of them. What is not stored (a TTL of 0, a
- * fetch with `read` = `no_store`) has no terms. The grace of an entry that never expires begins when it is expired, for example by
- * kvl_cache_expire().
+ * Except for the flags of a put, no terms exclude each other, so that no answer is lost because of them. Terms have no effect on
+ * an answer that is not stored (a TTL of 0, a fetch with `read` = `no_store`). The grace of an entry that never expires begins when it is
+ * expired, for example by kvl_cache_expire().
  *
  * Later versions append fields whose default is 0.
  */
@@ -620,8 +620,8 @@ typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_
  * The counters since the last reset, and the current gauges. The library fills as much as the caller's size holds; later versions append
  * fields.
  *
- * The number of lookups is hits + null_hits + misses + invalid_keys. The sum of the misses_ fields is the number of misses of fetches; other
- * misses come from calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost +
+ * The number of lookups is hits + null_hits + misses + invalid_keys. The sum of the misses_ fields is the number of misses of fetches;
+ * other misses come from calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost +
  * loads_cancelled + in_flight. A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and
  * OpenMetrics.
  */
@@ -2556,8 +2556,9 @@ KVL_API kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *ke
  * Lets the keys that are asked for from now on gather, or hands out those that have gathered.
  *
  * For hosts with an event loop: call this with 1 at the start of a turn of the loop that fetches, and with 0 at its end, and the keys of
- * all its fetches share requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full, or if a key is
- * retried. With `batch.linger_us` keys also wait for that time to end. The keys that other threads ask for meanwhile gather, too.
+ * all its fetches share requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full,
+ * or if a key is retried. With `batch.linger_us` keys also wait for that time to end. The keys that other threads ask for meanwhile
+ * gather, too.
  *
  * A call that waits for a fetch (kvl_tasks_fetch_wait(), kvl_tasks_fetch_all_wait(), kvl_fetch_wait()) hands out what has gathered, since
  * it could otherwise wait for itself. So does a close that drains. A close that cancels settles what has gathered with KVL_ERR_CLOSED.
@@ -2568,9 +2569,7 @@ KVL_API kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *ke
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_tasks_gather(kvl_tasks_t *tasks,
-                              uint32_t gathers);
+KVL_API kvl_status_t kvl_tasks_gather(kvl_tasks_t *tasks, uint32_t gathers);
 
 /**
  * Returns the counters since the last reset, and the current gauges, of lookups, store and loads.
@@ -3398,8 +3397,8 @@ KVL_API kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, 
 /* ---- A second tier ------------------------------------------------------------------------------------------------- */
 
 /**
- * Sets a second tier: a store in which keys are looked up before the provider is asked for them, and which receives what was loaded and
- * written. Several processes may share it. It may be anything: a cache server, a database, a file.
+ * Sets a second tier: a store that is asked for a key before the provider is, and that receives what was loaded and written.
+ * Several processes may share it. It may be anything: a cache server, a database, a file.
  *
  * Keys that the cache lacks are looked up first, many at a time (KVL_L2_READ). A hit is an answer like the provider's, with KVL_SOURCE_L2,
  * for what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; a failure of the second tier is never a
@@ -3601,7 +3600,7 @@ kvl_status_t kvl_l2_request_hit(kvl_l2_request_t *request,
  * @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i          the key's index, below kvl_l2_request_len().
  * @param token      [copied] with KVL_L2_F_LEASES: the lease that was granted; may be NULL if `token_len` is 0.
- * @param token_len  the token's length in bytes; 0: with KVL_L2_F_LEASES, none was granted, and what is loaded is not filled.
+ * @param token_len  the token's length in bytes; 0: with KVL_L2_F_LEASES, none was granted, and what is loaded is not stored there.
  * @return as kvl_l2_request_hit(); KVL_LATE also if the lease will not be used, and may be given back: the key was written since the
  *         lookup began, or nobody waits for it any more.
  * @threads any
@@ -3852,7 +3851,7 @@ KVL_API kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *que
 /**
  * Creates a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.
  *
- * @param queue        [retained] from kvl_queue_new(). Once the queue is freed, the object is destroyed where its last reference is dropped.
+ * @param queue        [retained] from kvl_queue_new(). Once it is freed, the object is destroyed where its last reference is dropped.
  * @param object       [owned by the value] any pointer but NULL.
  * @param cost         the object's cost, in bytes.
  * @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the drop.

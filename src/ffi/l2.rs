@@ -59,8 +59,8 @@ impl Caller {
     }
 }
 
-/// Sets a second tier: a store in which keys are looked up before the provider is asked for them, and which receives what was loaded and
-/// written. Several processes may share it. It may be anything: a cache server, a database, a file.
+/// Sets a second tier: a store that is asked for a key before the provider is, and that receives what was loaded and written.
+/// Several processes may share it. It may be anything: a cache server, a database, a file.
 ///
 /// Keys that the cache lacks are looked up first, many at a time (KVL_L2_READ). A hit is an answer like the provider's, with KVL_SOURCE_L2,
 /// for what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; a failure of the second tier is never a
@@ -362,7 +362,7 @@ fn ttl_left(ms: i64) -> Result<TtlLeft, Status> {
 /// @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i          the key's index, below kvl_l2_request_len().
 /// @param token      [copied] with KVL_L2_F_LEASES: the lease that was granted; may be NULL if `token_len` is 0.
-/// @param token_len  the token's length in bytes; 0: with KVL_L2_F_LEASES, none was granted, and what is loaded is not filled.
+/// @param token_len  the token's length in bytes; 0: with KVL_L2_F_LEASES, none was granted, and what is loaded is not stored there.
 /// @return as kvl_l2_request_hit(); KVL_LATE also if the lease will not be used, and may be given back: the key was written since the
 ///         lookup began, or nobody waits for it any more.
 /// @threads any

@@ -1,5 +1,5 @@
-//! Lookups of an engine, whether a fetch may begin with one, and lookups that return the object of a value without a reference to the value.
-//! All lookups try the fast path first, as in `cache.rs`.
+//! Lookups of an engine, whether a fetch may begin with one, and lookups that return the object of a value without a reference to the
+//! value. All lookups try the fast path first, as in `cache.rs`.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};

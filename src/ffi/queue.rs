@@ -478,7 +478,7 @@ pub unsafe extern "C" fn kvl_config_set_queue(config: *mut kvl_config_t, queue: 
 
 /// Creates a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.
 ///
-/// @param queue        [retained] from kvl_queue_new(). Once the queue is freed, the object is destroyed where its last reference is dropped.
+/// @param queue        [retained] from kvl_queue_new(). Once it is freed, the object is destroyed where its last reference is dropped.
 /// @param object       [owned by the value] any pointer but NULL.
 /// @param cost         the object's cost, in bytes.
 /// @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the drop.

@@ -422,8 +422,9 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
 /// Lets the keys that are asked for from now on gather, or hands out those that have gathered.
 ///
 /// For hosts with an event loop: call this with 1 at the start of a turn of the loop that fetches, and with 0 at its end, and the keys of
-/// all its fetches share requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full, or if a key is
-/// retried. With `batch.linger_us` keys also wait for that time to end. The keys that other threads ask for meanwhile gather, too.
+/// all its fetches share requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full,
+/// or if a key is retried. With `batch.linger_us` keys also wait for that time to end. The keys that other threads ask for meanwhile
+/// gather, too.
 ///
 /// A call that waits for a fetch (kvl_tasks_fetch_wait(), kvl_tasks_fetch_all_wait(), kvl_fetch_wait()) hands out what has gathered, since
 /// it could otherwise wait for itself. So does a close that drains. A close that cancels settles what has gathered with KVL_ERR_CLOSED.
