@@ -198,7 +198,7 @@ static void served(napi_env env, napi_status ended, void *data)
     end_serving(env, serving);
 }
 
-/* redisServe(redis, request): a promise of an array of what was found, or of null if the server did not serve the request. */
+/* redisServe(redis, request): a promise of the entries of objects that were found, or of null if the server did not serve the request. */
 static napi_value redis_serve(napi_env env, napi_callback_info info)
 {
     napi_value args[2], promise;

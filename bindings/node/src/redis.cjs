@@ -49,7 +49,7 @@ class RedisTier {
     callAddon(() => native.redisAttach(this.#connection, engine));
   }
 
-  /** A promise of what was found, as [index, data, ttl_left_ms, token] each, or of null if the server did not serve the request. */
+  /** A promise of the entries of objects that were found, each as [index, data, ttl_left_ms, token], or of null if the server did not serve the request. */
   serve(handle) {
     return callAddon(() => native.redisServe(this.#connection, handle));
   }
