@@ -282,6 +282,7 @@ final class Faults {
         }
     }
 
+    /** Drains a Tasks whose load waits for a retry; returns its end. */
     private static CompletableFuture<Void> closeOneThatRetries(ManualClock clock, BlockingQueue<Integer> attempts) {
         Tasks<String, String> tasks = Scenarios.config().clock(clock).retryCount(1).retryFixedMs(1000).provide(request -> {
             int attempt = request.attempt("a");
@@ -430,7 +431,7 @@ final class Faults {
             direct.setAccessible(true);
             boolean isOld = Runtime.version().feature() < 22;
             boolean isAllowed = java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments().contains("--enable-native-access=ALL-UNNAMED");
-            if (isOld || isAllowed) { // A newer Java without the option allows it after its first warning.
+            if (isOld || isAllowed) { // Without the option, a newer Java warns once and then allows it.
                 Tap.equal(direct.invoke(null), !isOld, "direct");
             }
         });

@@ -35,7 +35,7 @@ final class Scenarios {
         return new Config<>(Keys.STRINGS);
     }
 
-    /** A provider that answers "user KEY" for keys that do not begin with "no", and notes the keys. */
+    /** A Tasks whose provider answers "user KEY" for keys that do not begin with "no". Adds the keys that it was asked for to `loaded`. */
     static Tasks<String, String> users(Config<String, String> config, List<String> loaded) {
         return config.load(keys -> {
             loaded.addAll(keys);
@@ -252,7 +252,7 @@ final class Scenarios {
     }
 
     private static void specific(Tap tap) {
-        tap.test("a wrong setting is refused with a sentence", () -> {
+        tap.test("a wrong setting is refused with a message", () -> {
             KvlightException unknown = Tap.thrown(KvlightException.class, "a setting", () -> users(config().set("cache.capacty", 10), list()));
             Tap.check(unknown.getMessage().contains("cache.capacity"), unknown.getMessage());
             KvlightException both = Tap.thrown(KvlightException.class, "two", () -> users(config().hedgeAfterMs(10).tasksMaxRunning(1), list()));

@@ -158,7 +158,7 @@ final class SecondTierTests {
                 request.finish();
                 Tap.equal(fetched.join().toString(), "old", "it was asked for before");
                 Tap.equal(loads.fetch("k").join().toString(), "new", "the next");
-                loads.fetch("filled"); // its fill comes after one of the old value, or together with it
+                loads.fetch("filled"); // a fill of the old value would come before this key's, or together with it
                 Request<String, StringBuilder> later = Tap.taken(requests);
                 later.resolve("filled", new StringBuilder("row"));
                 later.finish();

@@ -5,7 +5,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
-/** A runner of tests that prints TAP. The first tests are the scenarios that every language has; a row for the table of scenarios counts them. */
+/** Runs tests, and prints a line of TAP for each. After the scenarios, which every language has, a ROW line counts those that passed. */
 final class Tap {
     /** A test. */
     interface Test {
@@ -14,7 +14,7 @@ final class Tap {
 
     private record Named(String name, Test test) {}
 
-    /** How many scenarios every language has; they come first. */
+    /** How many scenarios every language has. In their program they are the first tests. */
     private static final int SHARED = 12;
 
     private final List<Named> tests = new ArrayList<>();
@@ -79,7 +79,7 @@ final class Tap {
     }
 
     /**
-     * Runs the tests whose name contains the first argument, or all, and ends the JVM. `row` begins the row for the table of scenarios; null: none.
+     * Runs the tests whose name contains the first argument, or all, and ends the JVM. `row` is the beginning of the ROW line; null: there is none.
      */
     void run(String[] arguments, String row) {
         int passed = 0;

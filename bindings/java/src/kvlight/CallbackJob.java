@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /** A job on the executor for callbacks. It runs once, even if the executor accepts it and then throws. */
 final class CallbackJob implements Runnable {
-    /** How many nested jobs of executors of the program this thread is in. Such an executor may have no other thread. */
+    /** How many jobs of the program's executors this thread is running, one inside the other. Such an executor may have no other thread. */
     private static final ThreadLocal<int[]> INSIDE = ThreadLocal.withInitial(() -> new int[1]);
 
     private final Runnable job;

@@ -11,8 +11,8 @@ import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 
 /**
- * The configuration of a {@link Tasks} or a {@link Cache}: how its keys become bytes, the library's settings, each a method of the same name, and a
- * few functions.
+ * The configuration of a {@link Tasks} or a {@link Cache}: how its keys become bytes, the library's settings (each is a method), and a few functions
+ * of the program.
  *
  * <pre>{@code
  * var config = new Config<String, User>(Keys.STRINGS).cacheCapacity(10_000).cacheTtlMs(60_000);
@@ -147,8 +147,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
      * A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the executor for
      * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed, and not for values that are being passed to
      * the second tier at the close. {@link Store#close} waits for the calls, unless it is called by a function that the cache itself runs on this
-     * executor. Anything else that runs on an executor of a single thread must not call close: it would wait
-     * for calls that need this thread.
+     * executor. Anything else that runs on an executor of a single thread must not call close: it would wait for calls that need that thread.
      *
      * @param function receives values, to close them for example
      * @return this
@@ -187,7 +186,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * What values cost, which {@link #cacheCostLimit} limits. Without this function they cost 0, unless {@link Terms#cost} says otherwise.
+     * What values cost: {@link #cacheCostLimit} limits the total. Without this function they cost 0, unless {@link Terms#cost} says otherwise.
      *
      * @param function returns the cost of a value, in bytes; runs on the thread that stores the value
      * @return this

@@ -12,14 +12,14 @@ import java.util.function.Consumer;
 
 /**
  * The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs no code of the
- * program. The engine refers weakly to its Tasks or Cache: if the program drops that without closing it, it is collected, which ends the engine.
+ * program. The engine refers weakly to its Tasks or Cache, so that one that the program drops without closing it is collected, which ends the engine.
  *
  * <p>States: open; closing, after {@link #close}; ended, when the pump has freed all. The gate keeps calls from using handles that have been freed.
  */
 final class Engine {
     private static final System.Logger LOG = System.getLogger("kvlight");
 
-    /** How many nested calls that run code of the program the thread is in. An engine cannot end before such calls of its own have returned. */
+    /** How many calls that run code of the program this thread is in, one inside the other. An engine cannot end before those into it return. */
     private static final ThreadLocal<int[]> PROGRAM_CALLS = ThreadLocal.withInitial(() -> new int[1]);
 
     /** The values and the provider's exceptions that the library holds. */
@@ -117,7 +117,7 @@ final class Engine {
         }
     }
 
-    /** Throws an exception with the library's message if settings contradict each other. */
+    /** Creates the engine or the cache. Throws an exception with the library's message if settings contradict each other. */
     private void create(long config, boolean hasProvider, Scratch scratch) {
         scratch.clear(2);
         int status = hasProvider
@@ -183,7 +183,7 @@ final class Engine {
         }
     }
 
-    /** Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the handle was dropped. */
+    /** Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the library dropped it. */
     long newValue(Object value, long cost, Scratch scratch) {
         if (value == null) {
             return NativeApi.kvl_value_null();
@@ -405,7 +405,7 @@ final class Engine {
         }
     }
 
-    /** Waits until no call uses the handles, and frees them. That drops the values of the cache; the pump still reads the events about them. */
+    /** Frees the handles once no call uses them. The library then drops the values of the cache, and the pump still reads the events of the drops. */
     private void free() {
         if (isEnding) {
             return;

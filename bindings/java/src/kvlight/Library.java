@@ -104,7 +104,7 @@ final class Library {
         }
     }
 
-    /** The path of a library built in the checkout that contains these classes, in this folder of `target`; null if they are in no checkout. */
+    /** The path target/FOLDER/release/FILE in the checkout that contains these classes; null if they are in no checkout. */
     static Path inCheckout(String folder, String file) {
         try {
             CodeSource source = Library.class.getProtectionDomain().getCodeSource();

@@ -35,7 +35,7 @@ final class RedisTier {
                     + ". Build it by `make redis` in kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path.");
         }
 
-        /** Where the library may be: where the property or KVL_REDIS_LIBRARY says; else on the system's path, or in the checkout with these classes. */
+        /** Where the library may be: where the property or KVL_REDIS_LIBRARY says; or else on the system's path, or in these classes' checkout. */
         private static List<String> paths() {
             String named = System.getProperty("kvlight.redis.library", System.getenv("KVL_REDIS_LIBRARY"));
             if (named != null && !named.isEmpty()) {
@@ -69,7 +69,7 @@ final class RedisTier {
     /** A kvl_redis_found_t: index, data, len, ttl_left_ms, token, token_len. */
     private static final int FOUND_SIZE = 48;
 
-    /** Receives the entry of an object that was found for the key at a position of the request. */
+    /** Receives the entry of an object that the server has for the key at position `at` of the request. */
     interface OnFound {
         void found(int at, SecondTier.Hit hit);
     }

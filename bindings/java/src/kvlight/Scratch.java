@@ -8,9 +8,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * Native memory for the arguments and outputs of one call: eight places for outputs, then room for keys and structs. Pieces of the usual size are
- * reused. They are not thread-local, since there may be many virtual threads: a thread takes a piece from one of a few shared places, and allocates
- * another one if that place is empty.
+ * Native memory for the arguments and outputs of one call: eight outputs of 8 bytes, then room for keys and structs. Pieces of the usual size are
+ * reused. They are not thread-local, since there may be many virtual threads: a thread takes a piece from one of a few shared places, or allocates
+ * one if that place is empty.
  */
 final class Scratch implements AutoCloseable {
     /** The bytes of the outputs. */

@@ -5,8 +5,8 @@ import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 
 /**
- * Runs jobs on another executor, which rejects none, one at a time, in the order in which they come. A job that fails does not keep the others from
- * running.
+ * Runs jobs one at a time, in the order in which they come, on another executor, which must reject none. A job that fails does not keep the others
+ * from running.
  */
 final class SerialExecutor implements Executor {
     private final Executor target;

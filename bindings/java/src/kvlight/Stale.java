@@ -1,7 +1,7 @@
 package kvlight;
 
 /**
- * What the cache still has, fresh or expired, of a key that a provider is asked to load.
+ * The stored entry, expired or not, of a key that a provider is asked to load.
  *
  * @param value the value; null if the key is known to be absent
  * @param ageMs milliseconds since the value was loaded or put

@@ -61,7 +61,8 @@ public final class Tasks<K, V> extends Store<K, V> {
      *
      * @param key the key
      * @param options the settings of this fetch; null: none
-     * @return a future of the value, null if there is no such record, and if it is not in the cache and {@link FetchSettings.Read#CACHE_ONLY} was stated
+     * @return a future of the value; null if there is no such record, or if the key is not in the cache and {@link FetchSettings.Read#CACHE_ONLY} was
+     *     stated
      */
     public CompletableFuture<V> fetch(K key, FetchOptions options) {
         byte[] bytes = keys.bytes(key);

@@ -55,7 +55,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     }
 
     /**
-     * With a TTL.
+     * Returns these terms with a TTL.
      *
      * @param ms milliseconds until the value expires
      * @return new terms
@@ -65,7 +65,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     }
 
     /**
-     * With a priority.
+     * Returns these terms with a priority.
      *
      * @param priority entries of a lower priority are evicted first
      * @return new terms
@@ -75,7 +75,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     }
 
     /**
-     * With a cost.
+     * Returns these terms with a cost.
      *
      * @param bytes the cost of the value
      * @return new terms
@@ -85,7 +85,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     }
 
     /**
-     * With a time for which the expired value is kept as a fallback.
+     * Returns these terms with a time for which the expired value is kept as a fallback.
      *
      * @param ms milliseconds
      * @return new terms
@@ -95,7 +95,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     }
 
     /**
-     * With a version.
+     * Returns these terms with a version.
      *
      * @param version the version of the record
      * @return new terms
@@ -105,7 +105,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     }
 
     /**
-     * With tags.
+     * Returns these terms with tags in place of its own.
      *
      * @param tags names of groups to which the entry belongs
      * @return new terms
@@ -115,7 +115,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     }
 
     /**
-     * For a put that replaces an entry: the entry's time of expiry stays.
+     * Returns these terms for a put that keeps the time of expiry of the entry that it replaces.
      *
      * @return new terms
      */
@@ -124,7 +124,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     }
 
     /**
-     * For a put: it takes place only if the key has no entry.
+     * Returns these terms for a put that takes place only if the key has no entry.
      *
      * @return new terms
      */
@@ -133,7 +133,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     }
 
     /**
-     * For a put: it takes place only if the key has an entry.
+     * Returns these terms for a put that takes place only if the key has an entry.
      *
      * @return new terms
      */

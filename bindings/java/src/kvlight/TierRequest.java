@@ -13,7 +13,7 @@ import java.util.function.Function;
  */
 final class TierRequest<V> {
     /**
-     * A second tier, or the URL of a server in its place (the other one is null), and the functions that encode and decode values.
+     * A second tier or, in its place, the URL of a server (the other of the two is null), and the functions that encode and decode values.
      *
      * @param <V> the type of the values
      */
@@ -53,7 +53,7 @@ final class TierRequest<V> {
         } catch (Throwable e) {
             engine.report(e);
         } finally {
-            // Finishing a read fails its keys without an answer. Another request that is released unfinished has failed as a whole.
+            // Finishing a read fails its keys without an answer. A request of another kind that is released unfinished has failed as a whole.
             if (isDone || kind == NativeApi.L2_READ) {
                 NativeApi.kvl_l2_request_finish(handle);
             }
@@ -146,7 +146,7 @@ final class TierRequest<V> {
             }
             V value = status == NativeApi.OK ? decoded(Memory.bytes(scratch.longAt(0), scratch.longAt(1))) : null;
             if (value == null) {
-                // The data is no entry of this key, or the entry cannot be decoded: the library counts a miss.
+                // The data is no entry of an object under this key, or cannot be decoded: the library counts a miss.
                 checkAnswer(NativeApi.kvl_l2_request_hit(handle, at, 0, 0, hit.ttlLeftMs(), tokenBytes, token.length));
                 return;
             }
@@ -203,7 +203,7 @@ final class TierRequest<V> {
         }
     }
 
-    /** Sets the bytes of the object at a position. Returns false if they cannot be made: then the entry is refused, and is to be left out. */
+    /** Encodes the value at a position, if it is an object. Returns false if that fails: then the entry is refused, and must be left out. */
     private boolean encode(int at) {
         V value;
         try (Scratch scratch = Scratch.of(0)) {
