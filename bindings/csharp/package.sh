@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the NuGet package of this platform, with the library inside, into a folder: `package.sh FOLDER`. Reads KVL_LIB_DIR.
+# Builds the NuGet package of this platform, with the library inside, into a folder: `package.sh FOLDER`. KVL_LIB_DIR says where the library is.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)

@@ -37,8 +37,8 @@ namespace Kvlight
         /// valid.</summary>
         public Func<K, bool> Validator { get; set; }
 
-        /// <summary>Returns the cost of a value in bytes, if CacheCostLimit is set. Without this function values cost 0, unless their terms say
-        /// otherwise.</summary>
+        /// <summary>Returns the cost of a value in bytes; CacheCostLimit limits the total. Without this function values cost 0, unless their terms
+        /// say otherwise.</summary>
         public Func<V, long> Cost { get; set; }
 
         /// <summary>Receives the exceptions of functions that nobody waits for: Dropped, Removed, Validator, the consumer of FetchEachAsync,

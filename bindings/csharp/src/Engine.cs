@@ -39,7 +39,7 @@ namespace Kvlight
         /// <summary>The fetches in progress: each is a Pending.</summary>
         internal readonly ObjectTable Pendings = new ObjectTable();
 
-        /// <summary>Weak references to the sources of the cancellation tokens that providers have asked their requests for.</summary>
+        /// <summary>Weak references to the CancellationTokenSources of the requests whose token a provider has read.</summary>
         internal readonly ObjectTable Hooks = new ObjectTable();
 
         /// <summary>Runs Dropped and Removed, and reports what fails on the pump, one call at a time.</summary>
@@ -514,7 +514,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Cancels a token on the thread pool, since that runs functions that the program has registered with it.</summary>
+        /// <summary>Cancels a token on the thread pool, since the program's functions that are registered with the token then run.</summary>
         internal void Cancel(CancellationTokenSource source) => ThreadPool.QueueUserWorkItem(_ =>
         {
             try
@@ -527,8 +527,8 @@ namespace Kvlight
             }
         });
 
-        /// <summary>Frees the handles once no call uses them. The library then drops the values of the cache, and the pump reads the events of
-        /// that.</summary>
+        /// <summary>Frees the handles once no call uses them. The library then drops the values of the cache, and the pump still reads the events of
+        /// the drops.</summary>
         private void Free()
         {
             if (isEnding)

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Kvlight
 {
-    /// <summary>A form of keys: how a key becomes bytes, which are what the library compares, and bytes a key. Its functions may run on any
+    /// <summary>How keys become bytes, which are what the library compares, and how bytes become keys. Both functions may run on any
     /// thread.</summary>
     /// <typeparam name="K">The type of the keys.</typeparam>
     public sealed class Keys<K>

@@ -110,7 +110,7 @@ namespace Kvlight
         }
 
         /// <summary>Loads another library, and sets the static delegates of a class to the functions with the same names. Returns whether that was
-        /// possible.</summary>
+        /// possible; if not, `why` is the reason.</summary>
         internal static bool BindAll(Type functions, string path, out string why)
         {
             IntPtr library = Open(path, out why);
@@ -148,9 +148,9 @@ namespace Kvlight
                     why = "error " + Marshal.GetLastWin32Error();
                 return loaded;
             }
-            // RTLD_NOW, and RTLD_LOCAL: it is 0 on Linux, and 4 on macOS, where 0 would mean RTLD_GLOBAL.
+            // RTLD_NOW and RTLD_LOCAL. The latter is 0 on Linux, and 4 on macOS, where 0 would mean RTLD_GLOBAL.
             int nowAndLocal = IsMac ? 2 | 4 : 2;
-            dlerror(); // The runtime looks a function up when it is first called. For dlerror that would discard the error of dlopen.
+            dlerror(); // The runtime looks a function up when it is first called. If that were after dlopen, it would discard dlopen's error.
             IntPtr opened = dlopen(path, nowAndLocal);
             if (opened == IntPtr.Zero)
             {

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 
 namespace Kvlight
 {
-    /// <summary>The second tier of Config.L2Url: a connection to a Redis or Valkey server, by libkvlight_redis, which serves the requests.</summary>
+    /// <summary>The second tier of Config.L2Url: a connection to a Redis or Valkey server. libkvlight_redis serves the requests.</summary>
     /// <remarks>libkvlight_redis is linked with libkvlight. The loader gives it the copy that Library has loaded, since that has the name it asks
     /// for.</remarks>
     internal sealed unsafe class RedisTier
@@ -136,7 +136,7 @@ namespace Kvlight
             GC.KeepAlive(this);
         }
 
-        /// <summary>Lets the server serve a request, and waits for it. Calls a function with the index of each key that was found, and its entry.
+        /// <summary>Lets the server serve a request, and waits for that. Calls `onFound` with the index and the entry of each object that was found.
         /// Returns whether the request was served.</summary>
         internal bool Serve(IntPtr request, Action<int, TierFound> onFound)
         {

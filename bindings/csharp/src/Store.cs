@@ -320,8 +320,8 @@ namespace Kvlight
             ? NativeApi.kvl_cache_stats_reset(cache) : NativeApi.kvl_tasks_stats_reset(Engine.Tasks)));
 
         /// <summary>Closes the Tasks or the Cache, and waits until everything is freed. By then Dropped and Removed have been called for every value,
-        /// with the exceptions that their descriptions name. Fetches in progress end with Status.ErrClosed. May be called again, and by a function of
-        /// the program: where it would have to wait for that function to return, it does not wait.</summary>
+        /// except where their descriptions say otherwise. Fetches in progress end with Status.ErrClosed. May be called again. A function of the
+        /// program may call it too: if the end waits for that function, Dispose does not wait for the end.</summary>
         public void Dispose()
         {
             Engine.Close(0);

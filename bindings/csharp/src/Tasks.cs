@@ -277,7 +277,7 @@ namespace Kvlight
 
         /// <summary>Closes the Tasks once all accepted work is done. Fetches that are still open after the given time end with Status.ErrClosed. A
         /// later Dispose ends them at once.</summary>
-        /// <param name="drainMs">For how long at most, in milliseconds; -1: without a limit.</param>
+        /// <param name="drainMs">How long that may take, in milliseconds; -1: without a limit.</param>
         /// <returns>A task that completes when all is freed.</returns>
         public Task CloseAsync(long drainMs = -1)
         {

@@ -47,7 +47,7 @@ namespace Kvlight
             }
             finally
             {
-                // Finishing a read fails its keys without an answer. A write that is released unfinished has failed as a whole.
+                // Finishing a read fails its keys without an answer. A request of another kind that is released unfinished has failed as a whole.
                 if (isDone || kind == NativeApi.L2_READ)
                     NativeApi.kvl_l2_request_finish(handle);
                 NativeApi.kvl_l2_request_release(handle);
@@ -151,7 +151,7 @@ namespace Kvlight
                 V value = default(V);
                 if (status != NativeApi.OK || !Decoded(Utf8.Copy(payload, length), ref value))
                 {
-                    // No entry of this key, or one that cannot be decoded.
+                    // The data is no entry of an object under this key, or cannot be decoded: the library counts a miss.
                     CheckAnswer(NativeApi.kvl_l2_request_hit(handle, at, null, 0, found.TtlLeftMs, token, tokenLength));
                     return;
                 }

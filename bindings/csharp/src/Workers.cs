@@ -10,7 +10,7 @@ namespace Kvlight
     {
         private const int IdleMs = 2000;
 
-        /// <summary>Jobs that wait for idle threads to take them; there are at least as many idle threads. Also the lock.</summary>
+        /// <summary>Jobs that idle threads are about to take: never more than there are idle threads. Also the lock of this class.</summary>
         private static readonly Queue<Action> Jobs = new Queue<Action>();
 
         private static int idle;

@@ -78,7 +78,7 @@ internal static class Faults
             foreach (string what in new[] { "dropped", "consumer", "progress" })
                 Tap.Check(reported.Any(error => error.Message == what), what + " is reported");
         });
-        tap.Test("a provider that throws, one that returns null, and one that is cancelled", () =>
+        tap.Test("a provider may throw, return null, or be cancelled", () =>
         {
             var broken = new TimeoutException("broken");
             using (Tasks<string, string> tasks = Scenarios.Config().Load(keys => keys[0] == "a" ? throw broken : (IReadOnlyDictionary<string, string>)null))
@@ -132,7 +132,7 @@ internal static class Faults
                 Tap.Equal(fetched.Result, "A", "the value");
             }
         });
-        tap.Test("Dispose is called in a provider, in a continuation, in Dropped, and in the function of Save", () =>
+        tap.Test("a provider, a continuation, Dropped and the function of Save may call Dispose", () =>
         {
             for (int i = 0; i < 10; i++)
             {
@@ -281,6 +281,7 @@ internal static class Faults
         Loading(tap);
     }
 
+    /// <summary>How many threads the Tasks and Caches of this process have, those of the library included.</summary>
     private static int Threads() => Directory.GetDirectories("/proc/self/task").Count(task =>
     {
         try
@@ -333,13 +334,13 @@ internal static class Faults
 
     private static void Lives(Tap tap)
     {
-        tap.Test("what is dropped without Dispose leaves no thread", () =>
+        tap.Test("the threads of what is dropped without Dispose end", () =>
         {
             DropSome();
-            // There were 40 threads. Mono's collector scans stacks conservatively, so a few of the engines may be left.
+            // There were about 40 threads. Mono's collector scans stacks conservatively, so a few of the engines may be left.
             Tap.CollectedUntil(() => Threads() <= 6, "threads are left");
         });
-        tap.Test("a request that is dropped unfinished is finished", () =>
+        tap.Test("a request that is dropped unfinished fails its open keys", () =>
         {
             using (Tasks<string, string> tasks = Scenarios.Config().Provide(request =>
             {
@@ -368,7 +369,7 @@ internal static class Faults
             });
             thread.Start();
             thread.Join();
-            // The threads that ran the providers may have references to the stores on their stacks: they end when they have been idle for 2 seconds.
+            // The threads that ran the providers may have references to the stores on their stacks. After 2 idle seconds these threads end.
             var began = Stopwatch.StartNew();
             Tap.CollectedUntil(() => began.ElapsedMilliseconds > 3000, "");
             clock.Advance(1000);
@@ -421,7 +422,7 @@ internal static class Faults
 
     private static void Loading(Tap tap)
     {
-        tap.Test("a library that does not load: each attempt states the real cause", () =>
+        tap.Test("each use of a library that does not load throws the real cause", () =>
         {
             string said = Child("twice", "/nowhere/libkvlight.so");
             Tap.Equal(said.Split(new[] { "kvlight: no library found; tried /nowhere/libkvlight.so (" }, StringSplitOptions.None).Length, 3, said);
@@ -432,7 +433,7 @@ internal static class Faults
         tap.Test("an assembly that was loaded from bytes has no location, and looks in the program's folder", () =>
             Tap.Equal(Child("bytes", ""), "loaded\n", "what it says"));
         tap.Test("the process exits with fetches in progress", () => Child("exit", null));
-        tap.Test("two application domains", () =>
+        tap.Test("two application domains can each load the library", () =>
         {
             for (int i = 0; i < 2; i++)
             {
@@ -518,8 +519,8 @@ internal static class Faults
         return 0;
     }
 
-    /// <summary>Runs this program with an argument in a process of its own, with this KVL_LIBRARY (null: that of this process). Returns its
-    /// output.</summary>
+    /// <summary>Runs this program with an argument in a process of its own, in which KVL_LIBRARY is `library` (null: as in this process). Returns
+    /// its output.</summary>
     private static string Child(string what, string library)
     {
         var start = new ProcessStartInfo("mono", $"\"{typeof(Faults).Assembly.Location}\" {what}") { UseShellExecute = false, RedirectStandardOutput = true };

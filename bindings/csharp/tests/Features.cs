@@ -38,7 +38,7 @@ internal static class Features
             Tap.Equal(settings.RetryShape, RetryShape.FixedThenExponential, "a word");
             settings.Cache().Dispose();
         });
-        tap.Test("keys of other types, and of any bytes; values that are numbers", () =>
+        tap.Test("keys may have other types and any bytes, and values may be numbers", () =>
         {
             using (Tasks<byte[], int> tasks = new Config<byte[], int>(Keys.Bytes).LoadOneAsync((key, token) => Task.FromResult(key.Length)))
                 Tap.EqualLists(tasks.FetchAllAsync(new[] { new byte[] { 0, 255 }, new byte[0] }).Result, new[] { 2, 0 }, "bytes");
@@ -58,7 +58,7 @@ internal static class Features
                 Tap.Thrown<ArgumentException>("half a surrogate pair", () => tasks.FetchAsync("a\ud800"));
             }
         });
-        tap.Test("conditional puts, replacements and touches", () =>
+        tap.Test("puts may have a condition, and entries may be replaced and touched", () =>
         {
             using (Cache<string, string> cache = Scenarios.Config().Cache())
             {
@@ -119,7 +119,7 @@ internal static class Features
             }
             File.Delete(file);
         });
-        tap.Test("limits, costs, the order of eviction, and a clock", () =>
+        tap.Test("limits and costs hold, eviction has an order, and a manual clock moves only when it is advanced", () =>
         {
             var dropped = new ConcurrentQueue<string>();
             var config = new Config<string, string>(Keys.Strings) { CacheCapacity = 4, CacheShards = 1, Dropped = dropped.Enqueue };
@@ -398,7 +398,7 @@ internal static class Features
                 Tap.Equal(tasks.Fetch("a", new FetchOptions { Read = Read.Normal }), "load 2", "a fetch that reads the store");
             }
         });
-        tap.Test("the breaker, refresh and invalidation", () =>
+        tap.Test("the breaker can be forced, and keys refreshed and invalidated", () =>
         {
             var loaded = new ConcurrentQueue<string>();
             using (Tasks<string, string> tasks = Scenarios.Users(new Config<string, string>(Keys.Strings) { BreakerConsecutive = 3 }, loaded))
@@ -417,7 +417,7 @@ internal static class Features
                 Tap.Equal(tasks.Count, 0, "all");
             }
         });
-        tap.Test("results one by one, progress, and the properties of a request", () =>
+        tap.Test("FetchEachAsync reports results one by one, and a request tells its attempt, urgency and time", () =>
         {
             BlockingCollection<Request<string, string>> requests = Scenarios.Requests();
             var config = new Config<string, string>(Keys.Strings) { BatchMaxKeys = 1, AttemptTimeoutMs = 60000 };
@@ -493,7 +493,7 @@ internal static class Features
                 Tap.Equal(Volatile.Read(ref calls), 2, "calls of a cancelled fetch");
             }
         });
-        tap.Test("statistics", () =>
+        tap.Test("statistics count until they are reset", () =>
         {
             using (Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config()))
             {

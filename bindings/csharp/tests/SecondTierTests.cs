@@ -202,13 +202,13 @@ internal static class SecondTierTests
             }
             var reported = new ConcurrentQueue<Exception>();
             var reached = new BlockingCollection<bool>();
-            var on = new BlockingCollection<bool>();
+            var mayDecode = new BlockingCollection<bool>();
             Config<string, string[]> config = Config(tier);
             config.FailureHandler = reported.Enqueue;
             config.Decode = bytes =>
             {
                 reached.Add(true);
-                Tap.Taken(on);
+                Tap.Taken(mayDecode);
                 return new[] { "late" };
             };
             var scheduler = new Threads();
@@ -217,7 +217,7 @@ internal static class SecondTierTests
             Task<string[]> fetched = tasks.FetchAsync("k");
             Tap.Taken(reached);
             tasks.Dispose();
-            on.Add(true);
+            mayDecode.Add(true);
             Tap.BusyUntil(() => scheduler.Done == 1);
             Tap.Check(fetched.IsFaulted && reported.IsEmpty, "nothing is reported");
         });
