@@ -131,8 +131,8 @@ pub struct TableContext<'a, H: Host, S> {
     pub out: &'a mut Effects<H>,
 }
 
-/// What the caller must do once the table's lock is released, in the order of the fields. If effects are dropped instead, a caller never
-/// receives its answer. Most operations have no effect, or schedule one event sink, so creating and dropping an empty value must be cheap.
+/// What the caller must do once the table's lock is released. If effects are dropped instead, a caller never receives its answer. Most
+/// operations have no effect, or schedule one event sink, so creating and dropping an empty value must be cheap.
 #[must_use]
 pub struct Effects<H: Host> {
     /// Event sinks to schedule for delivery.
@@ -166,8 +166,7 @@ pub enum DeferredDrop<H: Host> {
     Sink(H::Sink),
     /// The handle of a request that has ended.
     Request(H::Request),
-    /// Any number of answers that waited to be written to the second tier, or of remembered errors. At least one holds an object of the
-    /// host.
+    /// Any number of answers that waited to be written to the second tier, or of remembered errors. Some may hold an object of the host.
     Waiting(Box<dyn Send>),
     /// Much of the table's own memory, which takes long to free.
     Memory(Box<dyn Send>),

@@ -58,7 +58,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Keys that another process loads are looked up again, all that are due in one request.
+    /// Keys that another process loads are looked up again, all that are due together.
     pub(in crate::task::table) fn poll_due<S>(&mut self, cx: &mut TableContext<'_, H, S>) {
         let now = cx.now.moment();
         let Some(tier) = &mut self.tier else { return };
