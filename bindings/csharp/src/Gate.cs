@@ -10,7 +10,7 @@ namespace Kvlight
 
         private readonly ManualResetEventSlim isEmpty = new ManualResetEventSlim(false);
 
-        /// <summary>How many calls are inside; plus ShutMark once it is shut.</summary>
+        /// <summary>How many calls are inside, plus ShutMark once the gate is shut.</summary>
         private int inside;
 
         /// <summary>Returns whether the caller is inside. If it is, it must call Leave.</summary>

@@ -18,7 +18,8 @@ namespace Kvlight
         private CancellationTokenRegistration registration;
         private bool isSettled;
 
-        /// <summary>Runs the reports of progress, one at a time, and after them what completes the fetch's task. Null without such reports.</summary>
+        /// <summary>Runs the reports of progress, one at a time, and after them the job that completes the fetch's task. Null if no progress is
+        /// reported.</summary>
         private Serial order;
 
         protected Pending(Engine engine, object owner)

@@ -5,8 +5,8 @@ namespace Kvlight
 {
     /// <summary>A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several
     /// processes may share one; Config.SecondTier sets it. Its methods are called where providers run (Config.Scheduler), several at a time, and may
-    /// block. If Read throws, its keys are misses. If Write, Remove or Clear throws, it is called again later; a Fill is not repeated. No caller of the cache sees the
-    /// exception; it is passed to Config.FailureHandler.</summary>
+    /// block. If Read throws, its keys are misses. If Write, Remove or Clear throws, it is called again later; a Fill is not repeated. No caller of
+    /// the cache sees the exception; it is passed to Config.FailureHandler.</summary>
     public interface ISecondTier
     {
         /// <summary>Whether Fill stores an entry only if its token still belongs to the key.</summary>

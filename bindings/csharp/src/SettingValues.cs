@@ -54,7 +54,7 @@ namespace Kvlight
 
         internal void SetWord(string name, int? value, params string[] words) => Put(name, value == null ? null : words[value.Value]);
 
-        /// <summary>Writes the settings into a kvl_config_t, or else a kvl_options_t. Throws if one of them is invalid.</summary>
+        /// <summary>Writes the settings into a kvl_config_t or, if not `isConfig`, a kvl_options_t. Throws if one of them is invalid.</summary>
         internal void WriteTo(IntPtr handle, bool isConfig)
         {
             foreach (KeyValuePair<string, object> pair in values)

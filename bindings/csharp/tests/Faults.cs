@@ -55,6 +55,7 @@ internal static class Faults
 
     private const BindingFlags Any = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance;
 
+    /// <summary>The value of a field or property that may be private.</summary>
     private static object Hidden(object owner, string name) =>
         owner.GetType().GetField(name, Any)?.GetValue(owner) ?? owner.GetType().GetProperty(name, Any).GetValue(owner);
 

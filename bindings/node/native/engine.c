@@ -346,8 +346,7 @@ static napi_value engine_get(napi_env env, napi_callback_info info)
     return found_to_js(env, status, object, value);
 }
 
-/* lookup(key): like get(), for the first step of a fetch. Does not count a miss, since the next step counts it. Undefined also for an invalid
- * key. */
+/* lookup(key): like get(), for the first step of a fetch. Does not count a miss, since the next step counts it. */
 static napi_value engine_lookup(napi_env env, napi_callback_info info)
 {
     napi_value args[1];

@@ -161,9 +161,9 @@ export interface TierEntry {
 export type TierFound = { data: Uint8Array; ttl_left_ms?: number; token?: Uint8Array } | { token?: Uint8Array; isLeased?: boolean };
 
 /**
- * A store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put. Several processes may
- * share one. If a function throws, or returns something wrong, no caller sees that: the provider is asked, what was to be written is written again,
- * and the process emits a warning.
+ * A store in which keys are looked up before the provider is asked for them, and which receives what was loaded and put. Several processes may
+ * share one. If a function throws, or returns something wrong, no caller sees that: after a `read` the provider is asked, a `write`, `remove` or
+ * `clear` is repeated, and the process emits a warning.
  */
 export interface SecondTier {
   /** Whether `fill` stores an entry only if its token still belongs to the key. */

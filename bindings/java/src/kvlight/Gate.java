@@ -10,7 +10,7 @@ import java.util.concurrent.locks.LockSupport;
 final class Gate {
     private static final int SHUT = Integer.MIN_VALUE;
 
-    /** How many calls are inside; plus SHUT once it is shut. */
+    /** How many calls are inside, plus SHUT once the gate is shut. */
     private final AtomicInteger inside = new AtomicInteger();
 
     private volatile Thread closer;

@@ -7,7 +7,7 @@ import java.util.concurrent.CompletionException;
 final class Outcome {
     private Outcome() {}
 
-    /** An exception of a provider, in the table that also has the values. */
+    /** A provider's exception in {@link Engine#objects}; the type tells it from the values there. */
     record Raised(Throwable exception) {}
 
     /** Reads the kvl_result_t at an offset of a view. The caller keeps the result, and so its objects, valid until this returns. */

@@ -22,7 +22,7 @@ abstract class Pending<K, V> {
 
     private FetchOptions.Progress progress;
 
-    /** Runs the reports of progress, one at a time, and after them what ends the fetch; null if no progress is reported. */
+    /** Runs the reports of progress, one at a time, and after them the job that ends the fetch; null if no progress is reported. */
     private SerialExecutor order;
 
     Pending(Tasks<K, V> tasks) {

@@ -265,7 +265,7 @@ public final class Request<K, V> {
     /**
      * Returns how much time the attempt has left ({@link Settings#attemptTimeoutMs}).
      *
-     * @return milliseconds; -1: there is no limit
+     * @return milliseconds; -1: there is no limit, or the request is finished
      */
     public long timeLeftMs() {
         synchronized (handle) {

@@ -6,8 +6,8 @@ import java.util.List;
  * A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several processes
  * may share one, such as a cache server, a database or a file. {@link Config#secondTier} sets it.
  *
- * <p>Its methods are called on the executor for providers, several at a time, and may block. A method that throws has failed: after a
- * read the provider is called, and a write, a removal or a clear is sent again. No caller of the cache sees the exception; it is passed to {@link
+ * <p>Its methods are called on the executor for providers, several at a time, and may block. If a read throws, the provider is called; a write, a
+ * removal or a clear that throws is sent again, a fill is not. No caller of the cache sees the exception; it is passed to {@link
  * Config#failureHandler}.
  */
 public interface SecondTier {
@@ -71,7 +71,7 @@ public interface SecondTier {
 
     /**
      * Returns whether {@link #read} grants a lease (a token) for a key without an entry, to one reader at a time. With leases and
-     * {@link #isConditional}, no older load ever replaces a newer write, in whichever process.
+     * {@link #isConditional}, no older load ever replaces a newer write, in any process.
      *
      * @return whether it grants leases
      */

@@ -28,7 +28,7 @@ final class Transfer {
         int call(long cache, long path, long convert, long report, long userData, long out, long size, long error);
     }
 
-    /** What the program's function has thrown; null so far. */
+    /** What the program's function has thrown; null if it has not. */
     private Throwable failure;
 
     private Transfer() {}
