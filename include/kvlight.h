@@ -621,9 +621,9 @@ typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_
  * fields.
  *
  * The number of lookups is hits + null_hits + misses + invalid_keys. The sum of the misses_ fields is the number of misses of fetches;
- * other misses come from calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost +
- * loads_cancelled + in_flight. A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and
- * OpenMetrics.
+ * other misses come from calls that do not load. Over all windows together, loads_started is
+ * loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight. A cache without an engine has no loads.
+ * docs/STATISTICS.md lists the names of the same numbers in JSON and OpenMetrics.
  */
 typedef struct kvl_stats_t {
     /** The number of bytes that the library has filled. */

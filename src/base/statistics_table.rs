@@ -56,12 +56,12 @@ statistics! {
     misses_unavailable: counter, "misses.unavailable", "kvlight_fetch_misses", "fate=unavailable", |s| s.tasks.misses.unavailable;
         "Misses that were refused because the circuit breaker was open.";
     loads_started: counter, "loads.started", "kvlight_loads_started", "", |s| s.tasks.flights_started; "Loads that were started.";
-    loads_succeeded: counter, "loads.succeeded", "kvlight_loads_ended", "end=succeeded", |s| s.tasks.flights_succeeded;
+    loads_succeeded: counter, "loads.succeeded", "kvlight_loads_ended", "end=succeeded", |s| s.tasks.flights_ended.succeeded;
         "Loads that ended with a value or a null.";
-    loads_failed: counter, "loads.failed", "kvlight_loads_ended", "end=failed", |s| s.tasks.flights_failed; "Loads that ended with an error.";
-    loads_lost: counter, "loads.lost", "kvlight_loads_ended", "end=lost", |s| s.tasks.flights_lost;
+    loads_failed: counter, "loads.failed", "kvlight_loads_ended", "end=failed", |s| s.tasks.flights_ended.failed; "Loads that ended with an error.";
+    loads_lost: counter, "loads.lost", "kvlight_loads_ended", "end=lost", |s| s.tasks.flights_ended.lost;
         "Loads that lost their place in the queue (KVL_ERR_QUEUE_FULL).";
-    loads_cancelled: counter, "loads.cancelled", "kvlight_loads_ended", "end=cancelled", |s| s.tasks.flights_cancelled;
+    loads_cancelled: counter, "loads.cancelled", "kvlight_loads_ended", "end=cancelled", |s| s.tasks.flights_ended.cancelled;
         "Loads that ended because no fetch wanted them any more, or because the engine closed.";
     loads_retried: counter, "loads.retried", "kvlight_loads_retried", "", |s| s.tasks.retries; "Attempts after the first one of a load.";
     loads_timed_out: counter, "loads.timed_out", "kvlight_loads_timed_out", "", |s| s.tasks.attempt_timeouts;

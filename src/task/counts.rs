@@ -5,12 +5,9 @@
 #[allow(missing_docs)] // the names say what is counted
 pub struct TaskCounts {
     pub misses: MissCounts,
-    /// Flights: started = succeeded + failed + lost + cancelled + in flight.
+    /// Flights: started = ended + in flight.
     pub flights_started: u64,
-    pub flights_succeeded: u64,
-    pub flights_failed: u64,
-    pub flights_lost: u64,
-    pub flights_cancelled: u64,
+    pub flights_ended: EndCounts,
     pub attempts: u64,
     pub retries: u64,
     pub attempt_timeouts: u64,
@@ -87,6 +84,16 @@ pub struct MissCounts {
     pub throttled: u64,
 }
 
+/// Flights that ended, by how. Each flight ends once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say what is counted
+pub struct EndCounts {
+    pub succeeded: u64,
+    pub failed: u64,
+    pub lost: u64,
+    pub cancelled: u64,
+}
+
 impl TaskCounts {
     /// Counts a request of `keys` keys that is handed out, the first time or as a hedge.
     pub fn count_request(&mut self, keys: u64) {
@@ -101,6 +108,15 @@ impl MissCounts {
         // Every fate is named, so that the compiler asks for a new one.
         let MissCounts { started, joined, cache_only, queue_full, remembered, unasked, unavailable, throttled } = self;
         started + joined + cache_only + queue_full + remembered + unasked + unavailable + throttled
+    }
+}
+
+impl EndCounts {
+    /// The number of flights that ended.
+    pub fn total(&self) -> u64 {
+        // Every end is named, so that the compiler asks for a new one.
+        let EndCounts { succeeded, failed, lost, cancelled } = self;
+        succeeded + failed + lost + cancelled
     }
 }
 

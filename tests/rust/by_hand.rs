@@ -309,12 +309,14 @@ fn the_constants_of_a_set_have_the_numbers_of_its_enum() {
 }
 
 #[test]
-fn every_cause_of_removal_has_its_two_statistics() {
-    let api = Api::read();
+fn every_cause_of_removal_has_its_two_statistics_and_is_counted_by_the_soak() {
+    let (api, soak) = (Api::read(), text_of("tests/programs/soak/entry.c"));
     for (cause, _) in members(&api, "CAUSE") {
         for name in ["removed_", "removed_cost_"].map(|start| start.to_owned() + &cause.to_lowercase()) {
             assert!(api.statistics().any(|row| row.name() == name), "src/base/statistics_table.rs has a row {name}");
         }
+        let name = format!("removed_{}", cause.to_lowercase());
+        assert!(names(&soak, &name), "tests/programs/soak/entry.c: the count of the removals lacks {name}");
     }
 }
 
@@ -352,6 +354,17 @@ fn every_fate_of_a_miss_is_summed_where_misses_are_checked() {
         for path in ["tests/programs/soak/entry.c", "tests/programs/fuzz/stats.c"] {
             assert!(names(&text_of(path), name), "{path}: the sum of the misses lacks {name}");
         }
+    }
+}
+
+#[test]
+fn every_end_of_a_load_is_summed_where_loads_are_checked() {
+    let (api, path) = (Api::read(), "tests/programs/soak/entry.c");
+    let ends = api.statistics().filter(|row| row.text("openmetrics") == "kvlight_loads_ended_total");
+    let ends: Vec<&str> = ends.map(|row| row.name()).collect();
+    assert!(ends.len() > 3, "the ends were read: {ends:?}");
+    for name in ends {
+        assert!(names(&text_of(path), name), "{path}: the sum of the loads that ended lacks {name}");
     }
 }
 

@@ -344,7 +344,7 @@ fn check_identities(engine: &EngineFixture, positions: u64) {
     let stats = engine.stats();
     let (store, tasks, gauges) = (&stats.store, &stats.tasks, &stats.gauges);
     assert_eq!(store.hits + store.null_hits + stats.misses() + store.invalid_keys, positions, "lookups: {stats:?}");
-    let ended = tasks.flights_succeeded + tasks.flights_failed + tasks.flights_lost + tasks.flights_cancelled;
+    let ended = tasks.flights_ended.total();
     assert_eq!(tasks.flights_started, ended + gauges.in_flight, "loads: {stats:?}");
     assert_eq!(store.inserts, stats.entries + store.removed_in_all().entries, "entries: {stats:?}");
     assert_eq!(tasks.batch_size.total(), tasks.requests, "requests: {stats:?}");
@@ -420,7 +420,7 @@ fn s12_each_event_is_counted_in_exactly_one_window() {
     engine.lookup("a");
     engine.wait_until_idle();
     let stats = engine.stats();
-    assert_eq!((stats.window_id, stats.store.hits, stats.misses(), stats.tasks.flights_succeeded), (first + 1, 1, 1, 1));
+    assert_eq!((stats.window_id, stats.store.hits, stats.misses(), stats.tasks.flights_ended.succeeded), (first + 1, 1, 1, 1));
     engine.advance(5);
     engine.core.reset_stats();
     engine.advance(7);

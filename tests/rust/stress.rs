@@ -431,16 +431,16 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads_are_each_rep
         let stats = stage.core.stats();
         let (store, tasks) = (&stats.store, &stats.tasks);
         assert_eq!(store.hits + store.null_hits + stats.misses() + store.invalid_keys, POSITIONS, "lookups: {stats:?}");
-        let ended = tasks.flights_succeeded + tasks.flights_failed + tasks.flights_lost + tasks.flights_cancelled;
+        let ended = tasks.flights_ended.total();
         assert_eq!(tasks.flights_started, ended, "loads: {stats:?}");
         assert_eq!((tasks.batch_size.total(), tasks.batch_size.sum), (tasks.requests, tasks.attempts), "requests: {stats:?}");
         for (what, count) in [
             ("hits", store.hits),
             ("null hits", store.null_hits),
             ("joined", tasks.misses.joined),
-            ("lost", tasks.flights_lost),
-            ("cancelled", tasks.flights_cancelled),
-            ("failed", tasks.flights_failed),
+            ("lost", tasks.flights_ended.lost),
+            ("cancelled", tasks.flights_ended.cancelled),
+            ("failed", tasks.flights_ended.failed),
             ("retries", tasks.retries),
             ("late answers", tasks.answers_late),
             ("abandoned", tasks.requests_abandoned),

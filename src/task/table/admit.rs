@@ -138,7 +138,7 @@ impl<H: Host> Table<H> {
         let error = self.flights[id].with_cause(&self.errors.queue_full);
         let outcome = self.after_failure(id, error, cx);
         let flight = self.take_flight(id);
-        self.counts.flights_lost += 1;
+        self.counts.flights_ended.lost += 1;
         self.settle_flight(flight, outcome, cx.out);
     }
 

@@ -172,7 +172,7 @@ impl<H: Host> Table<H> {
         let (flight, key_state) = flights.get_with_key(id).expect("the caller looked the flight up in the same operation");
         let was_wanted = flight.is_wanted();
         counts.ahead_succeeded += u64::from(flight.is_ahead);
-        counts.flights_succeeded += 1;
+        counts.flights_ended.succeeded += 1;
         let mut filled = FillResult::default();
         let is_tagged = rarely(tier.is_some()) && terms.labels.as_ref().is_some_and(Labels::has_tags);
         if flight.standing == Standing::Current {
@@ -228,7 +228,7 @@ impl<H: Host> Table<H> {
     ) {
         self.counts.ahead_succeeded += u64::from(self.flights[id].is_ahead);
         let flight = self.take_flight(id);
-        self.counts.flights_succeeded += 1;
+        self.counts.flights_ended.succeeded += 1;
         let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, ..Outcome::of(answer, source) };
         self.settle_flight(flight, outcome, cx.out);
     }
@@ -350,7 +350,7 @@ impl<H: Host> Table<H> {
         let error = if is_of_library { self.flights[id].with_cause(&error) } else { error };
         let outcome = self.after_failure(id, error, cx);
         let flight = self.take_flight(id);
-        self.counts.flights_failed += 1;
+        self.counts.flights_ended.failed += 1;
         self.settle_flight(flight, outcome, cx.out);
     }
 

@@ -45,7 +45,7 @@ impl<H: Host> Table<H> {
             "the second tier remembers flights that have ended".into()
         })?;
         let counts = &self.counts;
-        let ended = counts.flights_succeeded + counts.flights_failed + counts.flights_lost + counts.flights_cancelled;
+        let ended = counts.flights_ended.total();
         ensure(counts.flights_started == ended + self.flights.len() as u64, || {
             format!("{} flights started, {ended} ended and {} are in flight", counts.flights_started, self.flights.len())
         })

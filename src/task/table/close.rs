@@ -69,7 +69,7 @@ impl<H: Host> Table<H> {
         for request in self.requests.drain() {
             out.cancelled.push((request.handle, Cancel::Closed));
         }
-        self.counts.flights_cancelled += self.flights.len() as u64;
+        self.counts.flights_ended.cancelled += self.flights.len() as u64;
         for flight in self.flights.drain() {
             out.defer_error_drop(flight.last_error);
             if let Some(joiners) = flight.joiners {

@@ -172,7 +172,7 @@ impl<H: Host> Table<H> {
         self.stop_waiting(id);
         self.counts.ahead_dropped += u64::from(self.flights[id].is_ahead);
         let flight = self.take_flight(id);
-        self.counts.flights_cancelled += 1;
+        self.counts.flights_ended.cancelled += 1;
         self.flights.release(flight.key_state);
         out.defer_error_drop(flight.last_error);
         self.forget_fetch_if_ended(flight.owner, out);
@@ -196,7 +196,7 @@ impl<H: Host> Table<H> {
             self.counts.ahead_dropped += u64::from(self.flights[flight_id].is_ahead);
             let flight = self.take_flight(flight_id);
             out.defer_error_drop(flight.last_error);
-            self.counts.flights_cancelled += 1;
+            self.counts.flights_ended.cancelled += 1;
             // The flight's reference to the key state becomes the part's.
             let remains = FlightRemains { key_state: flight.key_state, stamp, stores: flight.stores, priority: flight.priority.get() };
             self.requests[id].parts[index] = Part::Unwanted(remains);

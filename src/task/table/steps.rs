@@ -418,7 +418,7 @@ impl<H: Host> Table<H> {
         let outcome = Outcome::failed(self.flights[id].with_cause(&self.errors.closed));
         self.counts.ahead_dropped += u64::from(self.flights[id].is_ahead);
         let flight = self.take_flight(id);
-        self.counts.flights_cancelled += 1;
+        self.counts.flights_ended.cancelled += 1;
         self.settle_flight(flight, outcome, out);
     }
 

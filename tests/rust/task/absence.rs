@@ -144,7 +144,7 @@ fn f16a_only_the_wanted_keys_of_a_request_become_null() {
         harness.finish_with(1, rest);
         assert_eq!((stays.outcome(), harness.lookup("a"), harness.lookup("b")), (Summary::Null, Summary::Null, Summary::Miss), "{how}");
         let counts = harness.table.counts();
-        assert_eq!((counts.flights_failed, harness.requests.len()), (1, 2), "{how}: an unwanted key that fails is not retried");
+        assert_eq!((counts.flights_ended.failed, harness.requests.len()), (1, 2), "{how}: an unwanted key that fails is not retried");
     }
 }
 

@@ -55,7 +55,11 @@ fn r05_a_refresh_ahead_takes_no_place_from_others_and_is_dropped_without_one() {
     harness.refresh_ahead("k");
     harness.fetch("urgent");
     let counts = harness.table.counts();
-    assert_eq!((counts.ahead_started, counts.ahead_dropped, counts.flights_lost), (1, 1, 1), "a refresh ahead gives its place to a fetch");
+    assert_eq!(
+        (counts.ahead_started, counts.ahead_dropped, counts.flights_ended.lost),
+        (1, 1, 1),
+        "a refresh ahead gives its place to a fetch"
+    );
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn s12_each_attempt_after_the_first_is_counted_as_a_retry() {
     }
     assert!(waiter.has_ended());
     let counts = harness.table.counts();
-    assert_eq!((counts.attempts, counts.retries, counts.flights_failed), (3, 2, 1));
+    assert_eq!((counts.attempts, counts.retries, counts.flights_ended.failed), (3, 2, 1));
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn fault18_1_000_keys_with_default_settings_have_1_000_answers() {
     let waiter = harness.fetch_all(&refs(&names));
     let expected: Vec<Summary> = names.iter().map(|key| value(key)).collect();
     assert_eq!(waiter.batch(), Some((expected, Status::OK)));
-    assert_eq!(harness.table.counts().flights_lost, 0);
+    assert_eq!(harness.table.counts().flights_ended.lost, 0);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn f10a_a_load_that_continues_without_waiters_is_stored() {
     assert!(harness.table.is_wanted(harness.requests[0].id, 0));
     assert_eq!(harness.answer(0, "k", "v"), Status::OK);
     assert_eq!(harness.lookup("k"), value("v"));
-    assert_eq!(harness.table.counts().flights_succeeded, 1);
+    assert_eq!(harness.table.counts().flights_ended.succeeded, 1);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn f10a_a_load_that_continues_without_waiters_is_not_retried() {
             let joined = joins.then(|| harness.fetch("k"));
             end(&mut harness);
             assert_eq!(harness.requests.len(), if joins { 2 } else { 1 }, "after {what}, joined: {joins}");
-            assert_eq!(harness.table.counts().flights_failed, u64::from(!joins), "after {what}, joined: {joins}");
+            assert_eq!(harness.table.counts().flights_ended.failed, u64::from(!joins), "after {what}, joined: {joins}");
             if let Some(joined) = joined {
                 harness.answer(1, "k", "v");
                 assert_eq!(joined.outcome(), value("v"));

@@ -273,7 +273,7 @@ fn f13_every_waiter_of_a_lost_key_is_settled() {
     let (one, two) = (harness.fetch("a"), harness.fetch("a"));
     harness.fetch("b");
     assert!(is_lost(&one) && is_lost(&two));
-    assert_eq!(harness.table.counts().flights_lost, 1);
+    assert_eq!(harness.table.counts().flights_ended.lost, 1);
 }
 
 #[test]

@@ -215,7 +215,7 @@ fn r04_a_fetch_waits_no_longer_than_stale_timeout_and_the_load_continues() {
     assert_eq!(harness.lookup("k"), value("new"));
     harness.answer(1, "new", "v");
     assert_eq!(without.outcome(), value("v"));
-    assert_eq!((harness.table.counts().stale_timeout, harness.table.counts().flights_succeeded), (1, 2));
+    assert_eq!((harness.table.counts().stale_timeout, harness.table.counts().flights_ended.succeeded), (1, 2));
     assert!(harness.table.is_idle());
 }
 
@@ -256,7 +256,7 @@ fn r04_a_load_that_continues_may_wait_be_retried_and_fail() {
     assert_eq!(harness.handed().len(), 3, "the load is retried");
     harness.fail(2, "k", 503);
     harness.finish(2);
-    assert_eq!(harness.table.counts().flights_failed, 1);
+    assert_eq!(harness.table.counts().flights_ended.failed, 1);
     assert_eq!(harness.fetch("k").outcome(), stale("old", FAILED), "the key is throttled");
     assert!(harness.table.is_idle());
 }
