@@ -1,6 +1,8 @@
 using System;
 using System.Reflection;
 
+/// <summary>Runs the tests that the argument names, by default the scenarios. Faults runs "twice", "bytes", "crowd" and "exit" in processes of
+/// their own.</summary>
 internal static class Program
 {
     private static int Main(string[] arguments)

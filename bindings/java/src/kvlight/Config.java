@@ -119,10 +119,10 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * Where providers run. The default is threads of the Tasks, one for each running request (tasks.max_running); an executor of virtual threads
-     * is suitable too.
+     * Where providers and second tiers run. The default is threads of the Tasks, one for each running request (tasks.max_running); an executor of
+     * virtual threads is suitable too.
      *
-     * @param executor runs providers; a request that it rejects fails
+     * @param executor runs them; a request that it rejects fails
      * @return this
      */
     public Config<K, V> executor(Executor executor) {

@@ -24,7 +24,7 @@ final class Pools {
 
     private Pools() {}
 
-    /** Threads for the providers of one Tasks. They need no limit: tasks.max_running and tasks.max_abandoned limit the requests. */
+    /** Threads for the provider and the second tier of one Tasks. They need no limit: the engine limits the requests (tasks.max_running, for example). */
     static ExecutorService providers() {
         return new ThreadPoolExecutor(0, Integer.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, new SynchronousQueue<>(), job -> {
             Thread thread = new Thread(job, "kvlight provider");
