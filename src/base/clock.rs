@@ -122,10 +122,10 @@ impl SystemClock {
 
     #[cold]
     fn measure_sleep(&self, running: u64) {
-        // If the thread is descheduled between the two readings, the suspended time seems shorter than it is, never longer. The time may
-        // then step back by the error, which all arithmetic on it tolerates. The next measurement corrects the error.
+        // If the thread is descheduled between the two readings, the suspended time seems shorter than it is, never longer. The measured
+        // time never shrinks, or an entry that is stored between two measurements would expire early by the error of the first.
         let asleep = platform::suspend_aware().0.saturating_sub(platform::running().0) / 1_000_000;
-        self.asleep_ms.store(asleep, Ordering::Relaxed);
+        self.asleep_ms.fetch_max(asleep, Ordering::Relaxed);
         self.measured_at_ms.store(running, Ordering::Relaxed);
     }
 }
@@ -237,5 +237,20 @@ impl<'a> Now<'a> {
     /// The clock itself.
     pub fn clock(&self) -> &'a Clock {
         self.clock
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s06_a_measurement_that_is_too_small_does_not_step_the_time_back() {
+        let clock = SystemClock::new();
+        // As if the first measurement had been exact, and the thread were descheduled between the readings of the second.
+        clock.asleep_ms.fetch_add(60_000, Ordering::Relaxed);
+        let before = clock.millis();
+        clock.measure_sleep(0);
+        assert!(clock.millis() >= before);
     }
 }
