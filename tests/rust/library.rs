@@ -35,7 +35,9 @@ pub fn installed_in(name: &str) -> PathBuf {
     let built = shared();
     let soname = format!("libkvlight.so.{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
     for name in ["libkvlight.so", &soname] {
-        fs::copy(&built, folder.join(name)).expect("the target folder can be written");
+        // Replaced as a whole: a copy into the file would change the library under a program that runs with it, in another run of the tests.
+        let (copy, installed) = (folder.join(format!("{name}.{}", std::process::id())), folder.join(name));
+        fs::copy(&built, &copy).and_then(|_| fs::rename(&copy, installed)).expect("the target folder can be written");
     }
     folder
 }
