@@ -12,23 +12,6 @@ function echoTasks(mixed ...$named): Tasks
     return new Tasks(fn (array $keys) => array_combine($keys, array_map(fn ($key) => [(string) $key], $keys)), ...$named);
 }
 
-/** The number of bytes by which PHP's memory grows in a second round of the same work. */
-function growth(callable $work): int
-{
-    $work();
-    gc_collect_cycles();
-    $before = memory_get_usage();
-    $work();
-    gc_collect_cycles();
-    return memory_get_usage() - $before;
-}
-
-function residentKib(): int
-{
-    preg_match('/VmRSS:\s+(\d+)/', file_get_contents('/proc/self/status'), $found);
-    return (int) $found[1];
-}
-
 $scenarios = [];
 
 foreach (['Exception' => fn () => throw new Exception('mine'), 'Error' => fn () => intdiv(1, 0)] as $kind => $fail) {

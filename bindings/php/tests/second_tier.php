@@ -127,6 +127,27 @@ $scenarios['t02 a value that cannot be dumped stays in the process, and the olde
     $tasks->close();
 };
 
+$scenarios['l08 memory does not grow with what is read and stored'] = function () {
+    $tier = new MemoryTier();
+    $tasks = sharing($tier, fn (array $keys) => array_fill_keys($keys, 'row'));
+    $work = function () use ($tasks, $tier) {
+        for ($i = 0; $i < 5_000; $i++) {
+            $tasks->put("put $i", ['a', $i]);
+            $tasks->fetch("key $i");
+        }
+        $tasks->syncSecondTier(60_000);
+        $tasks->clear();
+        $tasks->syncSecondTier(60_000);
+        $tier->calls = [];
+    };
+    equal(abs($growth = growth($work)) < 100_000, true, "PHP's memory has grown by $growth bytes");
+    $before = residentKib();
+    $work();
+    $work();
+    equal(residentKib() - $before < 4000, true, 'the process has grown by ' . (residentKib() - $before) . ' KiB');
+    $tasks->close();
+};
+
 $scenarios['t03 a write beats an older load'] = function () {
     $tier = new MemoryTier();
     $request = null;

@@ -40,6 +40,23 @@ function thrown(callable $call): Throwable
     throw new Exception('nothing was thrown');
 }
 
+/** The number of bytes by which PHP's memory grows in a second round of the same work. */
+function growth(callable $work): int
+{
+    $work();
+    gc_collect_cycles();
+    $before = memory_get_usage();
+    $work();
+    gc_collect_cycles();
+    return memory_get_usage() - $before;
+}
+
+function residentKib(): int
+{
+    preg_match('/VmRSS:\s+(\d+)/', file_get_contents('/proc/self/status'), $found);
+    return (int) $found[1];
+}
+
 /** Runs a program in a separate interpreter, for a minute at most, and returns its exit code and its output. */
 function program(string $text): array
 {
