@@ -1,10 +1,10 @@
 /* One of several processes that share a source of records with versions. Each reads and writes records at random, and checks each answer
  * against the source.
  *
- *     crowd BOARD ID CHANCE URL [SETTING=VALUE ...]
+ *     crowd BOARD ID SEED URL [SETTING=VALUE ...]
  *
  * BOARD is a file of zeros with the layout of `struct board`, which tests/tiers/redis/crowd.py reads and writes too. ID is the number of the
- * process, and CHANCE the seed of its random numbers. Each record is written by one process only: first in the source, then in its engine. The write
+ * process, and SEED the seed of its random numbers. Each record is written by one process only: first in the source, then in its engine. The write
  * is acknowledged once a later kvl_tasks_l2_sync() has succeeded.
  *
  * An answer is old if a newer version was acknowledged before its fetch began. Its age is the time from that acknowledgement to the fetch. An answer
@@ -321,7 +321,7 @@ int main(int argc, char **argv)
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (file < 0 || (board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)) == MAP_FAILED)
-        die("usage: crowd BOARD ID CHANCE URL [SETTING=VALUE ...]", file);
+        die("usage: crowd BOARD ID SEED URL [SETTING=VALUE ...]", file);
     close(file);
     id = (unsigned)atoi(argv[2]);
     chance = (unsigned)atoi(argv[3]);
