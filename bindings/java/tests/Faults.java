@@ -5,6 +5,7 @@ import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
@@ -42,6 +43,7 @@ final class Faults {
         }
         Tap tap = new Tap();
         failures(tap);
+        sizes(tap);
         lifetimes(tap);
         loading(tap);
         tap.run(arguments, null);
@@ -298,6 +300,17 @@ final class Faults {
         Tap.equal(Tap.taken(attempts), 1, "the first attempt");
         Tap.busyUntil(() -> tasks.stats().running() == 0);
         return tasks.closeAfter(-1);
+    }
+
+    private static void sizes(Tap tap) {
+        tap.test("keys of more than 2 GiB together are refused with a message", () -> {
+            byte[] longKey = new byte[60_000];
+            try (Cache<Integer, String> cache = new Config<Integer, String>(Keys.of(key -> longKey, bytes -> 0)).cache()) {
+                List<Integer> keys = Collections.nCopies(40_000, 0);
+                String message = Tap.thrown(IllegalArgumentException.class, "40,000 keys", () -> cache.getAll(keys)).getMessage();
+                Tap.equal(message, "kvlight: the arguments have more than 2 GiB", "the message");
+            }
+        });
     }
 
     private static void lifetimes(Tap tap) {

@@ -33,11 +33,11 @@ final class Scratch implements AutoCloseable {
     }
 
     /** Returns memory with room for this many bytes besides the outputs. The outputs are undefined. */
-    static Scratch of(int bytes) {
-        if (bytes < 0 || bytes > Integer.MAX_VALUE - HEAD - 8) {
+    static Scratch of(long bytes) {
+        if (bytes > Integer.MAX_VALUE - HEAD - 8) {
             throw new IllegalArgumentException("kvlight: the arguments have more than 2 GiB");
         }
-        int size = HEAD + bytes + 8;
+        int size = HEAD + (int) bytes + 8;
         if (size > USUAL_SIZE) {
             return new Scratch(size);
         }
@@ -99,13 +99,13 @@ final class Scratch implements AutoCloseable {
         return at;
     }
 
-    /** The room that {@link #slices} takes; -1 if it is too much for {@link #of}. */
-    static int sizeOf(byte[][] keys) {
+    /** The room that {@link #slices} takes. */
+    static long sizeOf(byte[][] keys) {
         long size = 8;
         for (byte[] key : keys) {
             size += NativeApi.Slice.SIZE + key.length;
         }
-        return size > Integer.MAX_VALUE ? -1 : (int) size;
+        return size;
     }
 
     /** Writes an array of kvl_slice_t and its bytes; returns the address of the array. */

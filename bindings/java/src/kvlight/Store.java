@@ -80,7 +80,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         Object[] values = new Object[bytes.length];
         long room = Scratch.sizeOf(bytes) + 16L * bytes.length;
         enter();
-        try (Scratch scratch = Scratch.of(Math.toIntExact(room))) {
+        try (Scratch scratch = Scratch.of(room)) {
             int handles = scratch.struct(8 * bytes.length);
             int statuses = scratch.struct((4 * bytes.length + 7) & ~7);
             long slices = scratch.slices(bytes);

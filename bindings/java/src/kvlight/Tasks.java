@@ -387,7 +387,7 @@ public final class Tasks<K, V> extends Store<K, V> {
     }
 
     /** Starts a fetch; returns the status of the call. */
-    private int start(Pending<K, V> pending, FetchOptions options, int room, Start start) {
+    private int start(Pending<K, V> pending, FetchOptions options, long room, Start start) {
         return FetchOptions.with(options, stated -> {
             enter();
             long id = 0;

@@ -155,7 +155,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
         }
 
         /** The room that {@link #write} takes. */
-        int size() {
+        long size() {
             return NativeApi.Terms.SIZE + 8 + version.length + Scratch.sizeOf(tags);
         }
 
