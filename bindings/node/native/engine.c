@@ -179,7 +179,10 @@ static napi_value engine_new(napi_env env, napi_callback_info info)
         return throw_status(env, status, NULL);
     Engine *engine = settings_into_config(env, config, args[0]) ? calloc(1, sizeof *engine) : NULL;
     if (!engine) {
+        bool is_pending = false;
         kvl_config_free(config);
+        if (napi_is_exception_pending(env, &is_pending) == napi_ok && !is_pending)
+            throw_status(env, KVL_ERR_NO_MEMORY, NULL);
         return NULL;
     }
     engine->env = env;
