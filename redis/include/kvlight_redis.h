@@ -15,8 +15,9 @@
  *     kvl_tasks_free(tasks);
  *
  * Link with -lkvlight_redis -lkvlight; the name for pkg-config is kvlight-redis. Each kvl_redis_t has a thread, `kvl-redis`, and while a
- * host name is being looked up, and for some seconds after that, a second one. Both block all signals but those of faults. The cost
- * function of the configuration runs on `kvl-redis`, since it is called where answers are given.
+ * host name is being looked up, and for some seconds after that, a second one. Both block all signals but those of faults. Answers are
+ * given on `kvl-redis`: the cost function of the configuration runs there, and if more removals are pending than `removals.max_pending`
+ * allows, so do destructors of removed objects, unless they belong to a queue.
  *
  * The words [owned], [borrowed], [copied], [out] and @threads mean what they do in kvlight.h.
  */
