@@ -17,8 +17,7 @@ impl<H: Host> Table<H> {
         let Some(request) = self.requests.get_mut(id) else { return };
         request.hedge = Hedge::None;
         let is_open = request.wanted > 0 && request.hold == Hold::Slot && !request.is_finishing;
-        let now = cx.now.moment();
-        if is_open && self.slots.is_free() && self.rate.has_token(|| now) && self.breaker.is_closed() && self.hedging.take_credit() {
+        if is_open && self.may_hand_out(cx.now) && self.breaker.is_closed() && self.hedging.take_credit() {
             self.hand_out_again(id, cx);
         }
     }
