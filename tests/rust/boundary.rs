@@ -273,10 +273,18 @@ fn l06_handles_from_before_a_fork_are_refused_and_values_stay_readable() {
         let refused = [
             kvl_config_set(config, key, c"1".as_ptr()),
             kvl_config_set_int(config, key, 1),
+            kvl_config_set_real(config, key, 1.0),
             kvl_config_get(config, key, &mut text),
             kvl_config_set_validator(config, Some(accept_any_key), counter(&ended), Some(count)),
+            kvl_config_set_provider(config, None, null_mut(), None),
+            kvl_config_set_cost(config, None, null_mut(), None),
+            kvl_config_set_record_listener(config, None, null_mut(), None),
+            kvl_config_set_removal_listener(config, None, null_mut(), None),
+            kvl_config_set_queue(config, null_mut(), KVL_QUEUE_F_ALL),
             kvl_config_set_clock(config, null_mut()),
+            kvl_options_set(options, key, c"1".as_ptr()),
             kvl_options_set_int(options, key, 1),
+            kvl_options_set_real(options, key, 1.0),
             kvl_options_set_progress(options, None, 1),
             kvl_clock_advance(clock, 1),
         ];

@@ -413,7 +413,7 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
     let ended = AtomicU32::new(0);
     let counter = std::ptr::from_ref(&ended).cast_mut().cast::<c_void>();
     let (mut runtime, mut config, mut cache, mut reader, mut value) = (null_mut(), null_mut(), null_mut(), null_mut(), null_mut());
-    let (mut data, mut len) = (null(), 0);
+    let (mut data, mut len, mut iterator) = (null(), 0, null_mut());
     answers!("OK", kvl_runtime_new(&mut runtime));
     answers!("OK", kvl_config_new(&mut config));
     answers!("OK", kvl_config_set_runtime(config, runtime));
@@ -424,11 +424,14 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
     answers!("OK", kvl_reader_new(cache, &mut reader));
     answers!("VALUE", kvl_reader_get(reader, KEY, 3, &mut data, &mut len, null_mut()));
     answers!("VALUE", kvl_cache_get(cache, KEY, 3, &mut value));
+    answers!("OK", kvl_iterator_new(cache, &mut iterator));
     let err_forked = kvlight::base::Status::ERR_FORKED.0;
     // SAFETY: live handles; the child does not release those of the parent.
     let all_hold = forked(|| unsafe {
         let (mut out, mut place, mut other, mut error) = (dirty(), dirty(), dirty(), dirty());
+        let (mut object, mut second_reader, mut second_iterator) = (dirty(), dirty(), dirty());
         let (mut data, mut len, mut stats, mut said) = (null(), 77, kvl_stats_t::default(), 77);
+        let mut shown = std::mem::zeroed::<kvl_result_t>();
         let keys = kvl_slice_t { data: KEY, len: 3 };
         let refused = [
             kvl_cache_get(cache, KEY, 3, &mut out),
@@ -436,15 +439,35 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
             kvl_cache_get_many(cache, &keys, 1, &mut place, &mut said),
             kvl_cache_peek(cache, KEY, 3, null_mut(), null_mut(), null_mut()),
             kvl_cache_contains(cache, KEY, 3),
+            lookup::kvl_cache_get_object(cache, KEY, 3, &mut object, &mut out),
+            kvl_cache_take(cache, KEY, 3, &mut out),
+            kvl_cache_pop(cache, &mut out),
             kvl_cache_put(cache, KEY, 3, kvl_value_null(), null()),
+            kvl_cache_put_bytes(cache, KEY, 3, KEY, 3, null()),
+            kvl_cache_put_with_victims(cache, KEY, 3, kvl_value_null(), null(), Some(removed), null_mut()),
             kvl_cache_compare_put(cache, KEY, 3, kvl_value_null(), kvl_value_null(), null()),
             kvl_cache_touch(cache, KEY, 3, NEVER),
             kvl_cache_remove(cache, KEY, 3),
+            kvl_cache_remove_expired(cache, &mut len),
+            tag::kvl_cache_remove_tag(cache, KEY, 3, &mut len),
+            kvl_cache_expire(cache, KEY, 3),
+            tag::kvl_cache_expire_tag(cache, KEY, 3, &mut len),
+            tag::kvl_cache_expire_all(cache),
             kvl_cache_clear(cache),
             kvl_cache_trim(cache, 0.0),
+            kvl_cache_trim_to(cache, 0),
             kvl_cache_resize(cache, 0, -1),
             kvl_cache_stats(cache, &mut stats, size_of::<kvl_stats_t>()),
+            kvl_cache_stats_json(cache, &mut out),
+            kvl_cache_stats_openmetrics(cache, &mut out),
             kvl_cache_stats_reset(cache),
+            kvl_cache_save(cache, c"".as_ptr(), None, null_mut(), null_mut(), 0, null_mut()),
+            kvl_cache_load(cache, c"".as_ptr(), None, null_mut(), null_mut(), 0, null_mut()),
+            kvl_cache_save_encoded(cache, c"".as_ptr(), None, None, null_mut(), null_mut(), 0, null_mut()),
+            kvl_cache_load_decoded(cache, c"".as_ptr(), None, None, null_mut(), null_mut(), 0, null_mut()),
+            kvl_iterator_new(cache, &mut second_iterator),
+            kvl_iterator_next(iterator, &mut shown, size_of::<kvl_result_t>()),
+            kvl_reader_new(cache, &mut second_reader),
             kvl_cache_new(config, &mut other, &mut error),
             kvl_reader_get(reader, KEY, 3, &mut data, &mut len, null_mut()),
             kvl_config_set_runtime(config, runtime),
@@ -457,6 +480,7 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
         kvl_cache_release(cache);
         kvl_reader_done(reader);
         kvl_reader_free(reader);
+        kvl_iterator_free(iterator);
         kvl_config_free(config);
         let frees_do_nothing = ended.load(Ordering::Relaxed) == 0;
         let readable = std::slice::from_raw_parts(kvl_value_data(value, null_mut()), 5) == b"value";
@@ -471,6 +495,7 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
     answers!("ERR_BUSY", kvl_runtime_free(runtime));
     // SAFETY: live handles, each released once.
     unsafe {
+        kvl_iterator_free(iterator);
         kvl_config_free(config);
         kvl_cache_release(cache);
     }

@@ -222,6 +222,113 @@ const NOT_IN_FUZZER: &[&str] = &[
     "urgency",
 ];
 
+/// The functions of handles that no test calls in the child of a fork: those of a second tier's requests, since no test forks while a program has
+/// one, and one that only Windows has.
+const NOT_FORKED: &[&str] = &[
+    "kvl_l2_request_entry",
+    "kvl_l2_request_fail",
+    "kvl_l2_request_finish",
+    "kvl_l2_request_hit",
+    "kvl_l2_request_hit_object",
+    "kvl_l2_request_leased",
+    "kvl_l2_request_miss",
+    "kvl_l2_request_payload",
+    "kvl_l2_request_refused",
+    "kvl_l2_request_set_payload",
+    "kvl_l2_request_value",
+    "kvl_queue_handle",
+];
+
+/// The functions that no program of tests/programs/fuzz calls.
+const CALLED_BY_NO_FUZZER: &[&str] = &[
+    // Requests of a second tier, which the fuzzer's engines do not have.
+    "kvl_l2_request_fail",
+    "kvl_l2_request_hit_object",
+    "kvl_l2_request_keys",
+    "kvl_l2_request_leased",
+    "kvl_l2_request_len",
+    "kvl_l2_request_miss",
+    "kvl_l2_request_payload",
+    "kvl_l2_request_refused",
+    "kvl_l2_request_release",
+    "kvl_l2_request_retain",
+    "kvl_l2_request_set_payload",
+    "kvl_l2_request_steals",
+    "kvl_l2_request_value",
+    "kvl_tasks_l2_sync",
+    // Tags, iteration, files: cache_labels.rs, cache_walk.rs and engine_saved.rs of tests/rust try them.
+    "kvl_cache_expire_tag",
+    "kvl_cache_load",
+    "kvl_cache_load_decoded",
+    "kvl_cache_remove_tag",
+    "kvl_cache_save",
+    "kvl_cache_save_encoded",
+    "kvl_iterator_free",
+    "kvl_iterator_new",
+    "kvl_iterator_next",
+    // Waiting, descriptors and the wake function: the fuzzer reads its queue itself, without waiting.
+    "kvl_fetch_wait",
+    "kvl_queue_fd",
+    "kvl_queue_handle",
+    "kvl_queue_set_wake",
+    "kvl_tasks_fetch_all_wait",
+    // The breaker, conditional loads, functions of the program, and ends that the fuzzer's engines do not use.
+    "kvl_config_set_cost",
+    "kvl_config_set_record_listener",
+    "kvl_queue_dispose",
+    "kvl_request_not_modified",
+    "kvl_request_stale",
+    "kvl_runtime_free",
+    "kvl_tasks_breaker_force",
+    "kvl_tasks_breaker_state",
+    "kvl_tasks_dispose",
+    // Other forms of calls that it makes, and further references.
+    "kvl_cache_contains",
+    "kvl_cache_expire",
+    "kvl_cache_expire_all",
+    "kvl_cache_retain",
+    "kvl_cache_stats",
+    "kvl_cache_stats_json",
+    "kvl_cache_stats_openmetrics",
+    "kvl_cache_stats_reset",
+    "kvl_error_new",
+    "kvl_error_retain",
+    "kvl_error_set_retry_after",
+    "kvl_fetch_retain",
+    "kvl_reader_done",
+    "kvl_request_resolve_object",
+    "kvl_request_supply_bytes",
+    "kvl_results_retain",
+    "kvl_value_new_extern",
+    "kvl_value_new_space",
+    "kvl_value_retain",
+    // What only says something.
+    "kvl_cache_capacity",
+    "kvl_cache_cost_limit",
+    "kvl_clock_now_ms",
+    "kvl_error_cause",
+    "kvl_error_code",
+    "kvl_error_is_permanent",
+    "kvl_error_object",
+    "kvl_error_retry_after_ms",
+    "kvl_request_context",
+    "kvl_request_key",
+    "kvl_request_urgency",
+    "kvl_request_user_data",
+    "kvl_results_count_status",
+    "kvl_results_error_at",
+    "kvl_slices_unpack",
+    "kvl_status_at",
+    "kvl_status_count",
+    "kvl_status_is_retriable",
+    "kvl_status_message",
+    "kvl_value_cost",
+    "kvl_value_kind",
+    "kvl_value_object",
+    "kvl_version_number",
+    "kvl_version_string",
+];
+
 fn text_of(path: &str) -> String {
     fs::read_to_string(here().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
@@ -459,6 +566,54 @@ fn the_fuzzer_chooses_every_setting_that_it_does_not_leave_out_and_every_word() 
             assert!(quoted(word), "tests/programs/fuzz/machine.c chooses {} from words without {word}", setting.name());
         }
     }
+}
+
+#[test]
+fn the_fuzzer_calls_each_function_that_it_does_not_leave_out() {
+    let (api, mut text, mut wrong) = (Api::read(), String::new(), Vec::new());
+    for file in fs::read_dir(here().join("tests/programs/fuzz")).expect("the folder can be listed") {
+        let path = file.expect("the folder can be listed").path();
+        if path.extension().is_some_and(|extension| extension == "c") {
+            text.push_str(&fs::read_to_string(path).expect("sources are UTF-8"));
+        }
+    }
+    for name in api.functions().map(|function| function.name()) {
+        let (is_called, is_left_out) = (text.contains(&format!("{name}(")), CALLED_BY_NO_FUZZER.contains(&name));
+        if is_called == is_left_out {
+            wrong.push(format!("{name}: called {is_called}, left out {is_left_out}"));
+        }
+    }
+    assert!(wrong.is_empty(), "calls in tests/programs/fuzz:\n  {}", wrong.join("\n  "));
+    assert!(CALLED_BY_NO_FUZZER.iter().all(|name| api.functions().any(|function| function.name() == *name)), "what is left out exists");
+}
+
+/// Rule L06. Values and errors are plain memory, and functions that return no status have none to refuse with.
+#[test]
+fn each_function_of_a_handle_is_called_in_a_fork_or_left_out() {
+    let mut calls = String::new();
+    for path in ["tests/programs/c/tasks.c", "tests/programs/c/process.c"] {
+        text_of(path).split("FORKED(").skip(1).for_each(|rest| calls.extend(rest.split('(').next().into_iter().chain([" "])));
+    }
+    for path in ["tests/rust/boundary.rs", "tests/rust/boundary_cache.rs"] {
+        let text = text_of(path);
+        let (_, rest) = text.split_once("let refused = [").unwrap_or_else(|| panic!("{path} has a list of refused calls"));
+        calls.push_str(rest.split("];").next().unwrap_or_default());
+    }
+    let (api, mut wrong) = (Api::read(), Vec::new());
+    let is_handle = |type_of: &str| {
+        let name = type_of.trim_start_matches("const ").strip_suffix(" *").unwrap_or_default();
+        name.starts_with("kvl_") && !["kvl_value_t", "kvl_error_t"].contains(&name)
+    };
+    for function in api.functions().filter(|function| function.text("result") == "kvl_status_t") {
+        if function.list("parameters").next().is_some_and(|first| is_handle(first.text("type"))) {
+            let (is_called, is_left_out) = (names(&calls, function.name()), NOT_FORKED.contains(&function.name()));
+            if is_called == is_left_out {
+                wrong.push(format!("{}: called {is_called}, left out {is_left_out}", function.name()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "calls with handles from before a fork:\n  {}", wrong.join("\n  "));
+    assert!(NOT_FORKED.iter().all(|name| api.functions().any(|function| function.name() == *name)), "what is left out exists");
 }
 
 /// The projects beside the library know the interface only from the header, so the numbers in their `kvlight.rs` are copies.

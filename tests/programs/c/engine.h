@@ -260,6 +260,9 @@ static void recorder_release(struct recorder *recorder)
     recorder->results = NULL;
 }
 
+/* In the child of a fork: counts a call that does not return FORKED. */
+#define FORKED(call) (wrong = (unsigned char)(wrong + ((call) != KVL_ERR_FORKED)))
+
 /* Options with one setting. */
 static kvl_options_t *option(const char *name, const char *value)
 {

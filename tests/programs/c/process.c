@@ -208,6 +208,8 @@ static unsigned char release_in_the_child(void *argument)
 {
     struct bound *bound = argument;
     kvl_event_t event;
+    kvl_value_t *value = NULL;
+    int32_t fd;
     unsigned char wrong = 0;
 
     kvl_value_release(bound->value);
@@ -215,7 +217,14 @@ static unsigned char release_in_the_child(void *argument)
     kvl_error_release(bound->error);
     wrong = (unsigned char)(wrong + (bound->freed != 2));
     kvl_value_release(bound->silent);
-    return (unsigned char)(wrong + (kvl_queue_next(bound->queue, 0, &event, sizeof event) != KVL_ERR_FORKED));
+    FORKED(kvl_queue_next(bound->queue, 0, &event, sizeof event));
+    FORKED(kvl_queue_poll(bound->queue, 1, 0, NULL));
+    FORKED(kvl_queue_fd(bound->queue, &fd));
+    FORKED(kvl_queue_set_wake(bound->queue, NULL, NULL, NULL));
+    FORKED(kvl_queue_wake(bound->queue));
+    FORKED(kvl_value_new_object_on(bound->queue, &bound->freed, 1, NULL, &value));
+    FORKED(kvl_queue_free(bound->queue));
+    return wrong;
 }
 
 static int is_readable(int fd)
@@ -264,8 +273,8 @@ static unsigned char in_the_child_of_a_callback(void *argument)
     kvl_event_t event;
     sigset_t blocked;
 
-    wrong = (unsigned char)(wrong + (kvl_tasks_fetch_wait(parents->tasks, KEY("k"), NULL, NULL, &value, NULL) != KVL_ERR_FORKED));
-    wrong = (unsigned char)(wrong + (kvl_tasks_free(parents->tasks) != KVL_ERR_FORKED));
+    FORKED(kvl_tasks_fetch_wait(parents->tasks, KEY("k"), NULL, NULL, &value, NULL));
+    FORKED(kvl_tasks_free(parents->tasks));
     wrong = (unsigned char)(wrong + (kvl_queue_new(0, &queue) != KVL_OK));
     wrong = (unsigned char)(wrong + (kvl_queue_next(queue, 0, &event, sizeof event) != KVL_EMPTY));
     wrong = (unsigned char)(wrong + (kvl_queue_free(queue) != KVL_OK));

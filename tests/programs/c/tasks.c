@@ -899,15 +899,16 @@ static unsigned char use_old_handles(struct fixture *fixture, kvl_config_t *conf
     kvl_cache_t *its_cache = NULL;
     kvl_stats_t stats;
     const uint8_t *key;
+    void *object;
     size_t len;
     int freed = 0;
     unsigned char wrong = 0;
 
-#define FORKED(call) (wrong = (unsigned char)(wrong + ((call) != KVL_ERR_FORKED)))
     FORKED(kvl_tasks_new(config, &tasks, NULL));
     tasks = fixture->tasks;
     FORKED(kvl_tasks_cache(tasks, &its_cache));
     FORKED(kvl_tasks_get(tasks, KEY("k"), &value));
+    FORKED(kvl_tasks_get_object(tasks, KEY("k"), &object, &value));
     FORKED(kvl_tasks_fetch(tasks, KEY("k"), NULL, NULL, record_result, NULL, NULL, &value));
     FORKED(kvl_tasks_fetch_each(tasks, keys, 1, NULL, NULL, record_result, NULL, NULL));
     FORKED(kvl_tasks_fetch_all(tasks, keys, 1, NULL, NULL, record_results, NULL, NULL, &out));
@@ -915,6 +916,7 @@ static unsigned char use_old_handles(struct fixture *fixture, kvl_config_t *conf
     FORKED(kvl_tasks_fetch_all_wait(tasks, keys, 1, NULL, NULL, &out));
     FORKED(kvl_tasks_refresh(tasks, keys, 1, NULL));
     FORKED(kvl_tasks_gather(tasks, 1));
+    FORKED(kvl_tasks_breaker_force(tasks, KVL_BREAKER_FORCE_OPEN));
     FORKED(kvl_tasks_invalidate(tasks, keys, 1, 0));
     FORKED(kvl_tasks_l2_sync(tasks, 0));
     FORKED(kvl_config_set_l2(config, 0, NULL, NULL, NULL));
@@ -931,6 +933,8 @@ static unsigned char use_old_handles(struct fixture *fixture, kvl_config_t *conf
     FORKED(kvl_fetch_progress(fetch, &len, &len, &len));
     FORKED(kvl_request_key(request, 0, &key, &len));
     FORKED(kvl_request_heartbeat(request));
+    FORKED(kvl_request_stale(request, 0, &value, NULL, NULL));
+    FORKED(kvl_request_not_modified(request, 0, NULL));
     FORKED(kvl_request_resolve(request, 0, kvl_value_null(), NULL));
     FORKED(kvl_request_resolve(request, 0, kvl_value_null(), TERMS(1, 0, 1)));
     FORKED(kvl_request_resolve_bytes(request, 0, KEY("v"), NULL));
