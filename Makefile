@@ -141,7 +141,7 @@ bench-python: stage ## Compare the Python module with aiodataloader and cachetoo
 test-platforms: ## Build for other systems and processors; run the C tests, the scenarios and a soak where an emulator can run them.
 	tests/tiers/run platforms
 
-test-platforms-quick: ## Run the part of test-platforms that make test includes: big-endian, 32 bits and Windows, in two minutes.
+test-platforms-quick: ## Run the part of test-platforms that make test includes, in two minutes: README says for which platforms.
 	tests/tiers/run platforms-quick
 
 dist: ## Create the archives of a release in target/dist: Linux (glibc 2.17, musl), Windows, macOS, an XCFramework; SHA256SUMS.

@@ -533,10 +533,14 @@ fn every_platform_that_is_tested_is_in_the_table_of_platforms() {
     let rows: Vec<&str> =
         readme.lines().skip_while(|line| !line.starts_with("| system |")).skip(2).take_while(|line| line.starts_with('|')).collect();
     let tier = fs::read_to_string(here().join("tests/tiers/platforms/run")).expect("the file exists");
-    let between =
-        |start: &str, end: &str| tier.split_once(start).and_then(|(_, rest)| rest.split_once(end)).expect("the tier has its lists").0;
-    let quick: Vec<&str> = between("quick=yes && set -- ", " &&").split(' ').collect();
-    let platforms: Vec<&str> = between("platforms='\n", "'").lines().filter_map(|line| line.split(' ').next()).collect();
+    let table = tier.split_once("platforms='\n").and_then(|(_, rest)| rest.split_once('\'')).expect("the tier has its table").0;
+    let (mut platforms, mut quick) = (Vec::new(), Vec::new());
+    for words in table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()) {
+        platforms.push(words[0]);
+        if words[words.len() - 1] == "quick" {
+            quick.push(words[0]);
+        }
+    }
     let is_of = |row: &str, platform: &str| {
         let system = row.split('|').nth(1).unwrap_or_default().to_lowercase();
         platform.split('-').all(|word| system.contains(&*word.replace("x86_64", "x86-64")))
