@@ -4,6 +4,7 @@
 use super::generated::api::Api;
 use super::generated::camel_case;
 use super::generated::compare::here;
+use super::languages::LANGUAGES;
 use super::projects::{self, PROJECTS};
 use kvlight::cache::Cause;
 use kvlight::task::breaker::BreakerState;
@@ -420,6 +421,37 @@ fn each_interface_shows_every_field_of_a_result_that_it_does_not_leave_out() {
         }
     }
     assert!(wrong.is_empty(), "places written by hand that differ from kvl_result_t:\n  {}", wrong.join("\n  "));
+}
+
+/// The packages are the rows of `languages.rs` whose folders are in `bindings`. Swift's package has callbacks instead of events, and a benchmark of
+/// its own.
+#[test]
+fn each_package_is_in_every_list_of_packages() {
+    let (architecture, hosts) = (text_of("ARCHITECTURE.md"), text_of("tests/tiers/hosts/run"));
+    let (_, chapter) = architecture.split_once("\n### Changes of a package\n").expect("ARCHITECTURE.md has a chapter on packages");
+    let mut rows = Vec::new();
+    for line in chapter.lines().skip_while(|line| !line.starts_with("|---")).skip(1).take_while(|line| line.starts_with('|')) {
+        rows.push(line.split(['`', '/']).nth(1).unwrap_or_default().to_owned());
+    }
+    let mut packages: Vec<&str> = LANGUAGES.iter().map(|language| language.folder).filter(|folder| !folder.is_empty()).collect();
+    packages.retain(|folder| here().join("bindings").join(folder).is_dir());
+    rows.sort_unstable();
+    packages.sort_unstable();
+    assert_eq!(rows, packages, "ARCHITECTURE.md, the table of packages");
+    for folder in packages {
+        let below = format!("bindings/{folder}/");
+        let has_events = PLACES.iter().any(|(set, files, ..)| *set == "EVENT" && files.iter().any(|path| path.starts_with(&below)));
+        assert!(has_events || folder == "swift", "PLACES has the events that {folder} reads");
+        assert!(RESULTS.iter().any(|(path, ..)| path.starts_with(&below)), "RESULTS has the file of {folder}");
+        let all = hosts.lines().find(|line| line.starts_with("all=(")).expect("tests/tiers/hosts/run lists its languages");
+        assert!(names(all, folder), "tests/tiers/hosts/run runs {folder}");
+        if projects::are_there() {
+            let is_compared = text_of("bench/hosts/run").contains(&format!("\n{folder}() {{\n"));
+            assert!(is_compared || folder == "swift", "bench/hosts/run compares {folder}");
+            let has_worker = text_of("tests/tiers/redis/languages.py").contains(&format!("\n    \"{folder}\": ("));
+            assert!(has_worker, "LANGUAGES of tests/tiers/redis/languages.py has {folder}");
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod by_hand;
 mod generated;
+mod languages;
 mod library;
 mod projects;
 
