@@ -40,7 +40,7 @@ c_id_attributes = ["KVL_API"]
 breathe_projects = {"kvlight": ""}
 breathe_default_project = "kvlight"
 breathe_domain_by_extension = {"h": "c"}
-# Structs share the names of some members, which Breathe declares without their struct.
+# Breathe declares the members of a struct without its name, so those of two structs can seem to be the same.
 suppress_warnings = ["duplicate_declaration.c"]
 
 
@@ -50,10 +50,12 @@ def sections():
 
 
 def group(title):
+    """The name of a section's Doxygen group."""
     return re.sub(r"[^a-z]+", "_", title.lower()).strip("_")
 
 
 def banner_to_group(match):
+    """Ends the group before a banner and begins the banner's own."""
     title = match[1]
     return f"/** @}} */\n/** @defgroup {group(title)} {title}\n * @{{ */"
 
@@ -87,7 +89,7 @@ WARNINGS = NO
 
 
 def add_reference(_app, docname, source):
-    """docs/api.rst lists no section by hand: they come from the header."""
+    """Appends the sections of the header to docs/api.rst, which lists none by hand."""
     if docname == "docs/api":
         for title in sections():
             source[0] += f"\n{title}\n{'-' * len(title)}\n\n.. doxygengroup:: {group(title)}\n   :content-only:\n   :members:\n   :undoc-members:\n"
