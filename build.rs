@@ -164,7 +164,7 @@ fn make_header() -> String {
         let number = if *number < 0 { format!("({number})") } else { number.to_string() };
         put(&mut text, format_args!("/** {message} */\n#define KVL_{name} {number}\n"));
     }
-    banner(&mut text, "Closed sets");
+    banner(&mut text, "Constants");
     text.push_str(&declarations("constants"));
     for (file, title) in SECTIONS {
         banner(&mut text, title);

@@ -50,7 +50,7 @@
  *   Removals: an engine's removal listener and the destructors of removed values run on the dispatcher. If these are slower than the
  *   writers, threads that write outside callbacks wait for the listener, or run destructors themselves (removals.max_pending). A cache
  *   without an engine calls its listener inside the call that caused the removal, after that call has released its locks, on one
- *   thread at a time; for entries that expired by the timer, on the dispatcher. So a listener, or a destructor, must not take a lock
+ *   thread at a time; for entries that the timer removes, on the dispatcher. So a listener, or a destructor, must not take a lock
  *   of the program that a thread holds while it writes to that cache.
  *
  * SHUTDOWN
@@ -112,11 +112,11 @@ extern "C" {
 #define KVL_REFUSED 7
 /** not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed */
 #define KVL_TOO_LARGE 8
-/** the buffer is too small: call again with the length that was written */
+/** the buffer is too small: call again with one of the length that was reported */
 #define KVL_TRUNCATED 9
 /** the attempt had ended before this answer arrived */
 #define KVL_LATE 10
-/** not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed */
+/** not stored: the key has an entry already, or no longer has the expected value; nothing changed */
 #define KVL_CONFLICT 11
 /** an argument is out of range or has unknown flags */
 #define KVL_ERR_INVALID_ARG (-1)
@@ -130,13 +130,13 @@ extern "C" {
 #define KVL_ERR_INVALID_HANDLE (-5)
 /** the key is longer than 65,535 bytes (KVL_KEY_MAX) */
 #define KVL_ERR_KEY_TOO_LONG (-6)
-/** the bytes of an object value, or the object of a bytes value, were requested */
+/** the value or the request is of another kind than this function needs: the bytes of an object, for example */
 #define KVL_ERR_WRONG_KIND (-7)
 /** the index is not below the length */
 #define KVL_ERR_OUT_OF_RANGE (-8)
 /** this key of the request has been answered already */
 #define KVL_ERR_ALREADY_ANSWERED (-9)
-/** the fetch handle was used before: create one for each fetch */
+/** already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared */
 #define KVL_ERR_ALREADY_USED (-10)
 /** the configuration has no provider: kvl_config_set_provider() */
 #define KVL_ERR_NO_PROVIDER (-11)
@@ -148,7 +148,7 @@ extern "C" {
 #define KVL_ERR_NO_MEMORY (-100)
 /** the system refused a thread */
 #define KVL_ERR_NO_THREAD (-101)
-/** the system refused a file descriptor */
+/** the system refused a file descriptor, or has no such descriptor or handle */
 #define KVL_ERR_NO_FD (-102)
 /** not possible in this mode or on this system */
 #define KVL_ERR_UNSUPPORTED (-103)
@@ -172,7 +172,7 @@ extern "C" {
 #define KVL_ERR_TIMEOUT (-301)
 /** the fetch was cancelled */
 #define KVL_ERR_CANCELLED (-302)
-/** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once */
+/** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place */
 #define KVL_ERR_QUEUE_FULL (-303)
 /** the provider finished without an answer for this key */
 #define KVL_ERR_UNANSWERED (-304)
@@ -181,7 +181,7 @@ extern "C" {
 /** an internal error was caught: please report it */
 #define KVL_ERR_PANIC (-900)
 
-/* ---- Closed sets --------------------------------------------------------------------------------------------------- */
+/* ---- Constants ----------------------------------------------------------------------------------------------------- */
 
 /** Results, progress, the notice of a close, and the freeing of the fetches' user data go to the queue. */
 #define KVL_QUEUE_F_RESULTS 1u
@@ -204,22 +204,28 @@ extern "C" {
 
 /** Invalidates all keys; none is passed. */
 #define KVL_INVALIDATE_F_ALL 1u
-/** Entries expire instead of being removed, and stay as fallbacks for their grace. */
+/** Entries expire instead of being removed, and stay as fallbacks until their grace period ends. */
 #define KVL_INVALIDATE_F_EXPIRE 2u
 
-/** To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail(). */
+/**
+ * A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(),
+ * kvl_l2_request_leased() or kvl_l2_request_fail().
+ */
 #define KVL_L2_READ 1u
-/** To store entries that were loaded, each only if its key is still as the read found it. */
+/** A request to store entries that were loaded, each only if its key is still as the read found it. */
 #define KVL_L2_FILL 2u
-/** To store entries that were put. */
+/** A request to store entries that were put. */
 #define KVL_L2_WRITE 3u
-/** To remove keys. */
+/** A request to remove keys. */
 #define KVL_L2_REMOVE 4u
-/** To remove all keys; none is named. */
+/** A request to remove all keys; none is named. */
 #define KVL_L2_CLEAR 5u
-/** The second tier compares: a fill is done only if its token still belongs to the key. */
+/** The second tier compares tokens: it does a fill only if the token of the fill is still that of the key. */
 #define KVL_L2_F_CONDITIONAL 1u
-/** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
+/**
+ * The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is
+ * written or the token expires.
+ */
 #define KVL_L2_F_LEASES 2u
 /** The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process. */
 #define KVL_L2_F_OBJECTS 4u
@@ -268,7 +274,7 @@ extern "C" {
 /** A TTL: the configuration's. */
 #define KVL_TTL_DEFAULT (-2)
 
-/** A grace: none. */
+/** A grace period: none. */
 #define KVL_STALE_NEVER (-1)
 
 /** A cost: the cost function's, or else the value's own. */
@@ -277,7 +283,7 @@ extern "C" {
 /** A priority: the default. */
 #define KVL_PRIORITY_DEFAULT (-1.7976931348623157e308)
 
-/** A put that replaces a live entry keeps its expiry; `ttl_ms` applies only if there is none. */
+/** A put that replaces a live entry keeps the expiry of that entry; `ttl_ms` applies only if there is no live entry. */
 #define KVL_PUT_F_KEEP_TTL 1u
 /** A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry. */
 #define KVL_PUT_F_IF_ABSENT 2u
@@ -296,13 +302,13 @@ extern "C" {
 /** An urgency: the default of a refresh. */
 #define KVL_URGENCY_BACKGROUND (-1000)
 
-/** The longest version of a record, and the longest tag, in bytes. */
+/** The maximum length of a tag, and of the version that is stated for a record, in bytes. */
 #define KVL_LABEL_MAX 255u
 
-/** The most tags of an entry. */
+/** The maximum number of tags of an entry. */
 #define KVL_TAGS_MAX 16u
 
-/** The longest key, in bytes. */
+/** The maximum length of a key, in bytes. */
 #define KVL_KEY_MAX 65535u
 
 /** The source of a result: KVL_SOURCE_*. */
@@ -334,23 +340,23 @@ typedef int32_t kvl_status_t;
 /** The second tier. */
 #define KVL_SOURCE_L2 7u
 
-/** It expired. */
+/** The entry expired. */
 #define KVL_CAUSE_EXPIRED 1u
-/** It was evicted to make room for another entry (cache.capacity). */
+/** The entry was evicted to make room for another one (cache.capacity). */
 #define KVL_CAUSE_CAPACITY 2u
-/** It was evicted to make room for another entry's cost (cache.cost_limit). */
+/** The entry was evicted to make room for another one's cost (cache.cost_limit). */
 #define KVL_CAUSE_COST 3u
-/** Another value was stored under its key. */
+/** Another value was stored under the key. */
 #define KVL_CAUSE_REPLACED 4u
-/** It was removed, taken or popped. */
+/** The entry was removed, taken or popped. */
 #define KVL_CAUSE_REMOVED 5u
 /** The store was cleared or freed. */
 #define KVL_CAUSE_CLEARED 6u
-/** It was refused, and never stored. */
+/** The value was refused, and never stored. */
 #define KVL_CAUSE_REFUSED 7u
 /** The store was trimmed or made smaller. */
 #define KVL_CAUSE_TRIMMED 8u
-/** It was removed by one of its tags. */
+/** The entry was removed by one of its tags. */
 #define KVL_CAUSE_TAG 9u
 
 /** One position of a fetch is settled. */
@@ -367,7 +373,7 @@ typedef int32_t kvl_status_t;
 #define KVL_EVENT_DROP 6u
 /** A value is no longer in the store. */
 #define KVL_EVENT_REMOVAL 7u
-/** An engine is closed. It is the engine's last event. */
+/** An engine is closed. This is its last event. */
 #define KVL_EVENT_CLOSED 8u
 /** The second tier has a request to serve. */
 #define KVL_EVENT_L2 9u
@@ -431,9 +437,9 @@ typedef struct kvl_slice_t {
  * The terms on which an answer is stored. Begin with KVL_TERMS_INIT, then set the fields that differ from the defaults, as in `kvl_terms_t
  * terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL instead of terms states none.
  *
- * Except for the flags of a put, no terms exclude each other, so that no answer is lost because of them. Terms have no effect on
- * an answer that is not stored (a TTL of 0, a fetch with `read` = `no_store`). The grace of an entry that never expires begins when it is
- * expired, for example by kvl_cache_expire().
+ * Except for the flags of a put, all terms may be combined, so that no answer is lost because its terms conflict. Terms have no effect on an
+ * answer that is not stored (a TTL of 0, a fetch with `read` = `no_store`). An entry without a TTL can still be expired by a call, such as
+ * kvl_cache_expire(): its grace period begins then.
  *
  * Later versions append fields whose default is 0.
  */
@@ -883,7 +889,7 @@ KVL_API size_t kvl_status_count(void);
  * Returns the status at an index of the table, from which a binding creates its own constants.
  *
  * @param i 0 to kvl_status_count() - 1.
- * @return the status; KVL_ERR_OUT_OF_RANGE beyond the last, which is also a status of the table.
+ * @return the status; KVL_ERR_OUT_OF_RANGE beyond the last. The table contains that status, too, so compare `i` with kvl_status_count().
  * @threads any
  * @since 0.1
  */
@@ -1111,7 +1117,7 @@ KVL_API kvl_status_t kvl_config_set_cost(kvl_config_t *config, kvl_cost_fn funct
  * values left.
  *
  * For an engine it runs on the dispatcher. For a cache without an engine it runs inside the call that caused the removal, after that
- * call's locks are released, or on the dispatcher for entries that expired by the timer. So it must not take a lock that the program holds
+ * call's locks are released, or on the dispatcher for entries that the timer removes. So it must not take a lock that the program holds
  * while it writes: see DELIVERY. If it is slower than the writers of an engine, the writers are throttled (`removals.max_pending`): a
  * writer waits for one call of the listener for at most a second.
  *
@@ -1257,8 +1263,8 @@ KVL_API kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progre
 
 /**
  * Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If none was
- * refused, the sentence is about options that contradict each other; if there are none of these either, about the contradiction with an
- * engine's settings for which a fetch was last refused. A contradiction is a `stale.timeout_ms` that is not below `timeout_ms`, that is
+ * refused, the sentence is about options that contradict each other; if there are none of these either, about the last fetch that was
+ * refused because its options contradict the settings of its engine. A contradiction is a `stale.timeout_ms` that is not below `timeout_ms`, that is
  * combined with `read` = `cache_only`, or that is 0 with `read` = `no_store`.
  *
  * @param options [borrowed] from kvl_options_new(); may be NULL.
@@ -1267,7 +1273,8 @@ KVL_API kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progre
  * @threads one
  * @since 0.1
  */
-KVL_API const char *kvl_options_problem(const kvl_options_t *options);
+KVL_API
+const char *kvl_options_problem(const kvl_options_t *options);
 
 /**
  * Frees options. Fetches that were started with them continue.
@@ -1951,13 +1958,17 @@ kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache,
  * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
  * @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
  * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, or KVL_TTL_DEFAULT.
- * @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_BAD_VALUE (a TTL of 0, also by default: use kvl_cache_remove(); or another
- *         negative number), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was freed),
+ * @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_BAD_VALUE (the TTL is 0, stated or configured: use kvl_cache_remove(); or
+ *         it is another negative number), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was freed),
  *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
-KVL_API kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const uint8_t *key, size_t key_len, int64_t ttl_ms);
+KVL_API
+kvl_status_t kvl_cache_touch(kvl_cache_t *cache,
+                             const uint8_t *key,
+                             size_t key_len,
+                             int64_t ttl_ms);
 
 /**
  * Removes the entry under a key.
@@ -2178,7 +2189,7 @@ kvl_status_t kvl_cache_save(kvl_cache_t *cache,
  *                       NULL.
  * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission), KVL_ERR_CORRUPT (the file is damaged, or is not a
  *         saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it was written by a later version), KVL_ERR_CANCELLED
- *         (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has no room for
+ *         (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names no file, `out_size` has no room for
  *         struct_size, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -2210,7 +2221,7 @@ kvl_status_t kvl_cache_load(kvl_cache_t *cache,
  *                       NULL.
  * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device
  *         or a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`encode` is NULL),
- *         KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has no room for struct_size, a misaligned
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names no file, `out_size` has no room for struct_size, a misaligned
  *         pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -2553,7 +2564,7 @@ kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks,
 KVL_API kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options);
 
 /**
- * Lets the keys that are asked for from now on gather, or hands out those that have gathered.
+ * Begins to gather the keys that are fetched from now on, or hands out those that have gathered.
  *
  * For hosts with an event loop: call this with 1 at the start of a turn of the loop that fetches, and with 0 at its end, and the keys of
  * all its fetches share requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full,
@@ -2779,9 +2790,8 @@ KVL_API kvl_status_t kvl_tasks_invalidate(kvl_tasks_t *tasks, const kvl_slice_t 
 KVL_API uint32_t kvl_tasks_breaker_state(kvl_tasks_t *tasks);
 
 /**
- * Forces the circuit breaker open or closed, whatever the provider does, or removes the override. Without the override the breaker is
- * closed at first, and its window is empty. While it is forced open, keys that wait for the provider fail with KVL_ERR_UNAVAILABLE and are
- * not retried.
+ * Forces the circuit breaker open or closed, whatever the provider does, or removes the override: then the breaker starts closed, with
+ * an empty window. While it is forced open, keys that wait for the provider fail with KVL_ERR_UNAVAILABLE and are not retried.
  *
  * @param tasks  [borrowed] from kvl_tasks_new().
  * @param force  KVL_BREAKER_FORCE_*.
@@ -2914,7 +2924,7 @@ KVL_API void kvl_fetch_release(kvl_fetch_t *fetch);
 /**
  * Returns the number of results, which is the number of keys in the call.
  *
- * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param results  [borrowed] from a callback, an event, or a call that returns results.
  * @return the number; 0 for NULL.
  * @threads any
  * @since 0.1
@@ -2924,7 +2934,7 @@ KVL_API size_t kvl_results_len(const kvl_results_t *results);
 /**
  * Returns how the whole batch ended.
  *
- * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param results  [borrowed] from a callback, an event, or a call that returns results.
  * @return KVL_OK: every key was settled on its own, failures of single keys included; KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED, KVL_ERR_CLOSED:
  *         the whole batch was ended early; in all-or-nothing mode the status of the failure that ended it; KVL_ERR_NULL_POINTER.
  * @threads any
@@ -2935,7 +2945,7 @@ KVL_API kvl_status_t kvl_results_status(const kvl_results_t *results);
 /**
  * Returns one result.
  *
- * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param results  [borrowed] from a callback, an event, or a call that returns results.
  * @param i        the position in the call.
  * @return [borrowed with the results] the result; NULL if there is no such position, or no memory for an array of all results.
  * @threads any
@@ -2944,9 +2954,9 @@ KVL_API kvl_status_t kvl_results_status(const kvl_results_t *results);
 KVL_API const kvl_result_t *kvl_results_at(const kvl_results_t *results, size_t i);
 
 /**
- * Returns all results at once, for loops without calls: result `i` begins `i * out_stride` bytes behind the first.
+ * Returns all results as an array, so that a loop over them calls no function: result `i` begins `i * out_stride` bytes behind the first.
  *
- * @param results     [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param results     [borrowed] from a callback, an event, or a call that returns results.
  * @param out_stride  [out] bytes from one result to the next; more than sizeof(kvl_result_t) if the library is newer than the program's
  *                    header.
  * @return [borrowed with the results] the first result; NULL if there is none, or no memory for the array.
@@ -2958,7 +2968,7 @@ KVL_API const kvl_result_t *kvl_results_array(const kvl_results_t *results, size
 /**
  * Counts the results of one kind.
  *
- * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param results  [borrowed] from a callback, an event, or a call that returns results.
  * @param what     KVL_COUNT_*.
  * @return the number; 0 for an unknown `what`.
  * @threads any
@@ -2969,7 +2979,7 @@ KVL_API size_t kvl_results_count(const kvl_results_t *results, uint32_t what);
 /**
  * Counts the results with a status.
  *
- * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param results  [borrowed] from a callback, an event, or a call that returns results.
  * @param status   the status.
  * @return the number.
  * @threads any
@@ -2980,7 +2990,7 @@ KVL_API size_t kvl_results_count_status(const kvl_results_t *results, kvl_status
 /**
  * Counts the distinct errors: one error object in several positions counts once.
  *
- * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param results  [borrowed] from a callback, an event, or a call that returns results.
  * @return the number.
  * @threads any
  * @since 0.1
@@ -2993,7 +3003,7 @@ KVL_API size_t kvl_results_error_len(const kvl_results_t *results);
  * In all-or-nothing mode the first may be the KVL_ERR_CANCELLED of a position that the failure of another one ended. The failure itself is
  * the first error here whose kvl_error_status() is kvl_results_status().
  *
- * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param results  [borrowed] from a callback, an event, or a call that returns results.
  * @param i        the index of the error; 0 is that of the first position that failed.
  * @return [borrowed with the results] the error; NULL if there are fewer.
  * @threads any
@@ -3004,7 +3014,7 @@ KVL_API kvl_error_t *kvl_results_error_at(const kvl_results_t *results, size_t i
 /**
  * Adds a reference.
  *
- * @param results  [borrowed] from a callback or kvl_tasks_fetch_all(); may be NULL.
+ * @param results  [borrowed] from a callback, an event, or a call that returns results; may be NULL.
  * @return `results`: release it once more.
  * @threads any
  * @since 0.1
@@ -3411,8 +3421,8 @@ KVL_API kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, 
  * settings `l2.*` are the limits.
  *
  * A request that writes and takes longer than `l2.write_timeout_ms` has failed. If it was not taken from its queue by then, it is not
- * handed out any more. If it was taken, it may still write: those of its keys that were written since are not looked up until it is
- * finished, and are then removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
+ * handed out any more. If it was taken, it may still write. So those of its keys that the program has put or removed since are not looked up
+ * until the request is finished, and are then removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
  * written.
  *
  * What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write,
@@ -3576,8 +3586,8 @@ kvl_status_t kvl_l2_request_hit_object(kvl_l2_request_t *request,
  * @param i            the key's index, below kvl_l2_request_len().
  * @param data         [copied] the entry as kvl_l2_request_entry() gave it; may be NULL if `len` is 0.
  * @param len          the number of bytes.
- * @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. KVL_L2_TTL_UNKNOWN, or KVL_TTL_NEVER if the second tier does
- *                     not expire it: as much as when it was written.
+ * @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. With KVL_L2_TTL_UNKNOWN, or KVL_TTL_NEVER
+ *                     (the second tier does not expire the entry), the whole TTL is taken to be left.
  * @param token        [copied] stands for this very entry, for a fill that may replace it; may be NULL if `token_len` is 0.
  * @param token_len    the token's length in bytes; 0: with KVL_L2_F_CONDITIONAL, no fill may replace the entry.
  * @return KVL_OK, KVL_LATE (it took longer than `l2.timeout_ms`); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE,

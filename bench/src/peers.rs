@@ -10,7 +10,7 @@ pub trait Peer: Sync {
     /// `with_ttl`: with a time to live, if the peer has one.
     fn new(capacity: usize, with_ttl: bool) -> Self;
     fn get(&self, key: &[u8]) -> Option<Value>;
-    /// Passes the value's bytes to `see`, if possible without taking a reference. Returns whether the key was found.
+    /// Passes the value's bytes to `see`, without cloning the value where the peer allows that. Returns whether the key was found.
     fn show(&self, key: &[u8], see: impl FnOnce(&[u8])) -> bool {
         self.get(key).map(|value| see(&value.slice)).is_some()
     }
@@ -92,7 +92,7 @@ impl Peer for Papaya {
 type List = lru::LruCache<Key, Value, RandomState>;
 
 fn list(capacity: usize, hasher: RandomState) -> List {
-    // Not with `new`, which allocates all memory in advance: the list should grow like the other peers.
+    // Not with `with_hasher`, which allocates the whole hash table in advance: it should grow as it is filled.
     let mut list = lru::LruCache::unbounded_with_hasher(hasher);
     list.resize(capacity.max(1).try_into().expect("at least 1"));
     list
@@ -128,7 +128,7 @@ impl Peer for Lru {
     }
 }
 
-/// The `lru` crate behind as many mutexes as kvlight would make for this capacity.
+/// The `lru` crate in as many shards, each behind a mutex, as kvlight has from a capacity of 8,192 on.
 pub struct LruSharded {
     hasher: RandomState,
     shards: Box<[Shard]>,
@@ -172,7 +172,7 @@ impl Peer for LruSharded {
     }
 }
 
-/// The lower bound of the time: a bare hash table, without a lock, an order or a limit. It is filled before it is shared.
+/// A lower bound on the time of a lookup: a bare hash table, without a lock, an order or a limit. It is filled before it is shared.
 pub struct Floor(UnsafeCell<hashbrown::HashMap<Key, Value, RandomState>>);
 
 // SAFETY: the driver fills it from one thread, and only reads it from several.

@@ -116,7 +116,7 @@ func Test_f10b_a_timeout_has_the_error_of_the_last_attempt(t *testing.T) {
 	}
 }
 
-func Test_f01_a_dropped_function_that_panics_affects_no_fetch_and_no_close(t *testing.T) {
+func Test_f01_a_panic_in_the_function_set_as_Dropped_affects_no_fetch_and_no_close(t *testing.T) {
 	log.SetOutput(io.Discard)
 	defer log.SetOutput(os.Stderr)
 	var dropped atomic.Int64
@@ -220,7 +220,7 @@ func Test_l08_engines_that_are_never_closed_leak_no_thread_no_goroutine_and_no_d
 	for i := 0; i < 20; i++ {
 		drop()
 	}
-	// Go keeps those of its own threads that have waited in C, so the library's threads are counted by their names.
+	// Go keeps its own threads that were blocked in C, so their total proves nothing: the library's threads are counted by name.
 	if !collectUntil(func() bool {
 		return runtime.NumGoroutine() <= goroutines && countFiles("/proc/self/fd") <= descriptors && libraryThreads() == 0
 	}) {

@@ -43,7 +43,7 @@ enum { RESILIENT, PLAIN, ENGINES };
 /* A histogram of waiting times: each bucket's upper bound is a fifth above the one before. */
 enum { BUCKETS = 64, FIRST_US = 100 };
 
-/* One engine, and what its callers see. `calls` counts calls of its provider, `waits` fetches by waiting time; the others count keys. */
+/* One engine, and what its callers see. `calls` counts calls of its provider; `waits` counts fetches by waiting time; the others count keys. */
 struct subject {
     kvl_tasks_t *tasks;
     atomic_ulong calls, keys, failed, stale;
@@ -70,7 +70,7 @@ static int64_t now_us(void)
 
 static int64_t now_ms(void) { return now_us() / 1000; }
 
-/* xorshift; each user has a state of its own. */
+/* The next number of xorshift; each caller passes its own state. */
 static uint64_t draw(uint64_t *state)
 {
     *state ^= *state << 13;
@@ -121,7 +121,7 @@ static void note(void *user_data, kvl_results_t *results)
     atomic_fetch_add(&visit->subject->stale, kvl_results_count(results, KVL_COUNT_STALE));
 }
 
-/* Approximately in proportion to 1/rank: the 63 most popular records are half of all keys asked for. */
+/* Draws a record, with a probability approximately proportional to 1/rank: the 63 most popular records are half of all keys asked for. */
 static uint32_t popular(uint64_t *state)
 {
     uint64_t bits = draw(state) % 12, rank = (1u << bits) + draw(state) % (1u << bits);
@@ -200,7 +200,7 @@ static kvl_tasks_t *new_engine(size_t which)
     return tasks;
 }
 
-/* Writes what the callers of both engines see as JSON; returns its length. */
+/* Writes, as JSON, what the callers of both engines see; returns the length of the text. */
 static size_t write_comparison(char *text, size_t room)
 {
     static const char *const names[ENGINES] = {"with", "without"};

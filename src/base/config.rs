@@ -134,7 +134,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.error_ttl_ms = v.count();
     "cache.error_capacity" Int(1, COUNT), "1024", engine, "The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number.",
         |s, v| s.cache.error_capacity = v.count();
-    "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit.",
+    "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that have left an engine's cache may wait for the removal listener or, if there is none, for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The limit is lower for a small cache: no more entries may wait, at no higher cost, than the cache may hold. -1 is no limit.",
         |s, v| s.cache.max_pending_removals = v.limit();
     "tasks.max_running" Int(1, 65_536), "4", engine, "The maximum number of requests with the provider at a time.",
         |s, v| s.tasks.max_running = v.small();
@@ -148,13 +148,13 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.stack_bytes = v.size();
     "queue.max_keys" Int(0, COUNT), "65536", engine, "The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any.",
         |s, v| s.tasks.queue_max_keys = v.small();
-    "queue.order" Word(QueueOrder::WORDS), "fifo", engine, "Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys searches for that key in steps, and does not consider keys that arrive between two of them.",
+    "queue.order" Word(QueueOrder::WORDS), "fifo", engine, "Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it finds no place, and queue.overflow applies. A fetch of very many keys searches for such places in steps, and does not consider keys that arrive between two steps.",
         |s, v| s.tasks.queue_order = v.word(&QueueOrder::ALL);
-    "queue.ageing_ms" Int(0, COUNT), "0", engine, "With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides.",
+    "queue.ageing_ms" Int(0, COUNT), "0", engine, "With fifo: the waiting time, in milliseconds, that raises a key's urgency by one, so that steady urgent traffic starves no key; 0: urgency alone decides.",
         |s, v| s.tasks.queue_ageing = Some(v.millis()).filter(|step| !step.is_zero());
     "queue.share" Real(0.0, 1.0), "0.5", engine, "The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place.",
         |s, v| s.tasks.queue_share = v.real();
-    "queue.overflow" Word(Overflow::WORDS), "wait", engine, "What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect.",
+    "queue.overflow" Word(Overflow::WORDS), "wait", engine, "What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as always happens to the key of a fetch of one key. With reject, queue.share has no effect.",
         |s, v| s.tasks.queue_overflow = v.word(&Overflow::ALL);
     "batch.max_keys" Int(1, 1_000_000), "20", engine, "The maximum number of keys in a request; 1 for a provider that answers one key at a time.",
         |s, v| s.tasks.batch_max_keys = v.small();
@@ -190,9 +190,9 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.refresh.after = v.real();
     "refresh.after_ms" Int(0, MAX), "0", engine, "Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off.",
         |s, v| s.cache.refresh.after_ms = v.count();
-    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another.",
+    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "The pause after a failed or dropped refresh ahead, in milliseconds: the first use of the entry after the pause starts another.",
         |s, v| s.cache.refresh.retry_ms = v.count();
-    "refresh.jitter" Real(0.0, 1.0), "0", engine, "For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together.",
+    "refresh.jitter" Real(0.0, 1.0), "0", engine, "The time after which an entry is refreshed ahead is shortened at random, by up to this share, so that entries stored together are not loaded together.",
         |s, v| s.cache.refresh.jitter = v.real();
     "stale.ttl_ms" Int(0, MAX), "0", engine, "How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire.",
         |s, v| s.cache.stale_ttl_ms = v.count();
@@ -200,7 +200,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.stale_retry = v.millis();
     "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms.",
         |s, v| s.fetch.stale_timeout = v.maybe_millis();
-    "l2.timeout_ms" Int(-1, MAX), "50", engine, "How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused.",
+    "l2.timeout_ms" Int(-1, MAX), "50", engine, "How long the second tier may take for a lookup, in milliseconds; then the provider is called. -1 is no limit; 0 is refused.",
         |s, v| s.second_tier.timeout = v.maybe_millis();
     "l2.write_timeout_ms" Int(1, COUNT), "5000", engine, "How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again.",
         |s, v| s.second_tier.write_timeout = v.millis();
@@ -220,13 +220,13 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.second_tier.max_asking = v.small();
     "l2.max_value" Int(0, COUNT), "1048576", engine, "The largest value that is written to the second tier, in bytes.",
         |s, v| s.second_tier.max_value = v.count();
-    "l2.pending_keys" Int(1, COUNT), "65536", engine, "How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped.",
+    "l2.pending_keys" Int(1, COUNT), "65536", engine, "How many keys may wait to be written to the second tier. Once more than these have been put or removed, the whole second tier is cleared instead. Fills above the limit are dropped.",
         |s, v| s.second_tier.pending_keys = v.small();
-    "l2.pending_bytes" Int(0, MAX), "67108864", engine, "The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped.",
+    "l2.pending_bytes" Int(0, MAX), "67108864", engine, "The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped.",
         |s, v| s.second_tier.pending_bytes = v.count();
     "l2.break_after" Int(0, COUNT), "5", engine, "The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone.",
         |s, v| s.second_tier.break_after = v.small();
-    "l2.break_ms" Int(1, COUNT), "1000", engine, "How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again.",
+    "l2.break_ms" Int(1, COUNT), "1000", engine, "How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. After the same pause a write that failed is repeated.",
         |s, v| s.second_tier.break_for = v.millis();
     "l2.break_cap_ms" Int(1, COUNT), "30000", engine, "The longest time for which the second tier is not used, in milliseconds.",
         |s, v| s.second_tier.break_cap = v.millis();
@@ -248,7 +248,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.fetch.urgency = i32::try_from(v.int()).ok();
     "retry.count" Int(-1, COUNT), "0", fetch, "How often a failed key is retried; -1 is no limit.",
         |s, v| s.fetch.retry.count = v.limit().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-    "retry.shape" Word(RetryShape::WORDS), "fixed", fetch, "How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses.",
+    "retry.shape" Word(RetryShape::WORDS), "fixed", fetch, "How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses.",
         |s, v| s.fetch.retry.shape = v.word(&RetryShape::ALL);
     "retry.first_ms" Int(0, MAX), "1000", fetch, "The first exponential pause, in milliseconds.",
         |s, v| s.fetch.retry.first = v.millis();

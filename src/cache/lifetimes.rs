@@ -1,4 +1,4 @@
-//! The times of entries that their records have no room for. One is the grace: how long an entry stays after its end (rule R01). The other
+//! Times of an entry that do not fit in its record. One is the grace: how long an entry stays after its end (rule R01). The other
 //! is the end itself, if the deadline in the record is an earlier time, at which the entry is to be refreshed (rule R05). Entries in their
 //! grace are *stale*, and are listed here.
 //!
@@ -121,7 +121,8 @@ impl Lifetimes {
         self.first = place;
     }
 
-    /// Removes an entry that leaves. Returns false if it was fresh: the caller then removes it from the order of its priority.
+    /// Takes an entry that is leaving the store off the list of stale entries. Returns false if it was fresh, and so not on the list: the
+    /// caller then removes it from the order of its priority.
     pub fn leave(&mut self, place: Place, cost: u64) -> bool {
         let is_stale = self.is_stale(place);
         if is_stale {
@@ -183,7 +184,7 @@ mod tests {
         Place::of_number(index as u32)
     }
 
-    /// The list from both ends, up to a length that only a broken one has.
+    /// The list, walked from each end. The walk stops at a length that only a broken list can reach.
     fn listed(lifetimes: &Lifetimes) -> (Vec<usize>, Vec<usize>) {
         let walk = |from: Place, next: fn(&Lifetime) -> Place| {
             std::iter::successors(from.some(), |place| next(&lifetimes.lifetimes[place.index()]).some())

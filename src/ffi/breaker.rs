@@ -19,9 +19,8 @@ pub unsafe extern "C" fn kvl_tasks_breaker_state(tasks: *mut kvl_tasks_t) -> u32
     guard_or(0, || caller.borrow(tasks).map_or(0, |tasks| tasks.breaker_state() as u32))
 }
 
-/// Forces the circuit breaker open or closed, whatever the provider does, or removes the override. Without the override the breaker is
-/// closed at first, and its window is empty. While it is forced open, keys that wait for the provider fail with KVL_ERR_UNAVAILABLE and are
-/// not retried.
+/// Forces the circuit breaker open or closed, whatever the provider does, or removes the override: then the breaker starts closed, with
+/// an empty window. While it is forced open, keys that wait for the provider fail with KVL_ERR_UNAVAILABLE and are not retried.
 ///
 /// @param tasks  [borrowed] from kvl_tasks_new().
 /// @param force  KVL_BREAKER_FORCE_*.

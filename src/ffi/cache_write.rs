@@ -213,8 +213,8 @@ pub unsafe extern "C" fn kvl_cache_compare_put(
 /// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
 /// @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
 /// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, or KVL_TTL_DEFAULT.
-/// @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_BAD_VALUE (a TTL of 0, also by default: use kvl_cache_remove(); or another
-///         negative number), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was freed),
+/// @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_BAD_VALUE (the TTL is 0, stated or configured: use kvl_cache_remove(); or
+///         it is another negative number), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was freed),
 ///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2

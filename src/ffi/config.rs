@@ -353,7 +353,7 @@ pub unsafe extern "C" fn kvl_config_set_cost(
 /// values left.
 ///
 /// For an engine it runs on the dispatcher. For a cache without an engine it runs inside the call that caused the removal, after that
-/// call's locks are released, or on the dispatcher for entries that expired by the timer. So it must not take a lock that the program holds
+/// call's locks are released, or on the dispatcher for entries that the timer removes. So it must not take a lock that the program holds
 /// while it writes: see DELIVERY. If it is slower than the writers of an engine, the writers are throttled (`removals.max_pending`): a
 /// writer waits for one call of the listener for at most a second.
 ///

@@ -1,6 +1,6 @@
-//! The closed sets of the ABI, each a scalar type with its constants. No C enum is used, because a number out of range would be undefined
-//! behaviour here; a number from C is checked where it is used. The statuses are not here: build.rs writes them into the header from their
-//! table (`base/status_table.rs`).
+//! The constants of the ABI: the members of closed sets, flags, special values and limits. No C enum is used, because a number out of range
+//! would be undefined behaviour in Rust; a number from C is checked where it is used. The statuses are not here: build.rs writes them into
+//! the header from their table (`base/status_table.rs`).
 
 /// The outcome of a call: KVL_OK; above 0, an outcome that a program expects; below 0, an error (KVL_ERR_*).
 pub type kvl_status_t = i32;
@@ -26,23 +26,23 @@ pub const KVL_SOURCE_L2: kvl_source_t = 7;
 
 /// The reason why a value is no longer in the store: KVL_CAUSE_*.
 pub type kvl_cause_t = u32;
-/// It expired.
+/// The entry expired.
 pub const KVL_CAUSE_EXPIRED: kvl_cause_t = 1;
-/// It was evicted to make room for another entry (cache.capacity).
+/// The entry was evicted to make room for another one (cache.capacity).
 pub const KVL_CAUSE_CAPACITY: kvl_cause_t = 2;
-/// It was evicted to make room for another entry's cost (cache.cost_limit).
+/// The entry was evicted to make room for another one's cost (cache.cost_limit).
 pub const KVL_CAUSE_COST: kvl_cause_t = 3;
-/// Another value was stored under its key.
+/// Another value was stored under the key.
 pub const KVL_CAUSE_REPLACED: kvl_cause_t = 4;
-/// It was removed, taken or popped.
+/// The entry was removed, taken or popped.
 pub const KVL_CAUSE_REMOVED: kvl_cause_t = 5;
 /// The store was cleared or freed.
 pub const KVL_CAUSE_CLEARED: kvl_cause_t = 6;
-/// It was refused, and never stored.
+/// The value was refused, and never stored.
 pub const KVL_CAUSE_REFUSED: kvl_cause_t = 7;
 /// The store was trimmed or made smaller.
 pub const KVL_CAUSE_TRIMMED: kvl_cause_t = 8;
-/// It was removed by one of its tags.
+/// The entry was removed by one of its tags.
 pub const KVL_CAUSE_TAG: kvl_cause_t = 9;
 
 /// The kind of an event: KVL_EVENT_*.
@@ -61,7 +61,7 @@ pub const KVL_EVENT_CANCEL: kvl_event_kind_t = 5;
 pub const KVL_EVENT_DROP: kvl_event_kind_t = 6;
 /// A value is no longer in the store.
 pub const KVL_EVENT_REMOVAL: kvl_event_kind_t = 7;
-/// An engine is closed. It is the engine's last event.
+/// An engine is closed. This is its last event.
 pub const KVL_EVENT_CLOSED: kvl_event_kind_t = 8;
 /// The second tier has a request to serve.
 pub const KVL_EVENT_L2: kvl_event_kind_t = 9;
@@ -85,22 +85,24 @@ pub const KVL_CLOSE_DRAIN: u32 = 1;
 
 /// Invalidates all keys; none is passed.
 pub const KVL_INVALIDATE_F_ALL: u32 = 1;
-/// Entries expire instead of being removed, and stay as fallbacks for their grace.
+/// Entries expire instead of being removed, and stay as fallbacks until their grace period ends.
 pub const KVL_INVALIDATE_F_EXPIRE: u32 = 2;
 
-/// To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail().
+/// A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(),
+/// kvl_l2_request_leased() or kvl_l2_request_fail().
 pub const KVL_L2_READ: u32 = 1;
-/// To store entries that were loaded, each only if its key is still as the read found it.
+/// A request to store entries that were loaded, each only if its key is still as the read found it.
 pub const KVL_L2_FILL: u32 = 2;
-/// To store entries that were put.
+/// A request to store entries that were put.
 pub const KVL_L2_WRITE: u32 = 3;
-/// To remove keys.
+/// A request to remove keys.
 pub const KVL_L2_REMOVE: u32 = 4;
-/// To remove all keys; none is named.
+/// A request to remove all keys; none is named.
 pub const KVL_L2_CLEAR: u32 = 5;
-/// The second tier compares: a fill is done only if its token still belongs to the key.
+/// The second tier compares tokens: it does a fill only if the token of the fill is still that of the key.
 pub const KVL_L2_F_CONDITIONAL: u32 = 1;
-/// A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.
+/// The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is
+/// written or the token expires.
 pub const KVL_L2_F_LEASES: u32 = 2;
 /// The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process.
 pub const KVL_L2_F_OBJECTS: u32 = 4;
@@ -147,13 +149,13 @@ pub const KVL_CANCEL_CLOSED: u32 = 3;
 pub const KVL_TTL_NEVER: i64 = -1;
 /// A TTL: the configuration's.
 pub const KVL_TTL_DEFAULT: i64 = -2;
-/// A grace: none.
+/// A grace period: none.
 pub const KVL_STALE_NEVER: i64 = -1;
 /// A cost: the cost function's, or else the value's own.
 pub const KVL_COST_DEFAULT: i64 = -1;
 /// A priority: the default.
 pub const KVL_PRIORITY_DEFAULT: f64 = -1.7976931348623157e308;
-/// A put that replaces a live entry keeps its expiry; `ttl_ms` applies only if there is none.
+/// A put that replaces a live entry keeps the expiry of that entry; `ttl_ms` applies only if there is no live entry.
 pub const KVL_PUT_F_KEEP_TTL: u32 = 1;
 /// A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry.
 pub const KVL_PUT_F_IF_ABSENT: u32 = 2;
@@ -168,11 +170,11 @@ const _: () = assert!(KVL_ENTRY_COST == crate::cache::ENTRY_COST);
 /// An urgency: the default of a refresh.
 pub const KVL_URGENCY_BACKGROUND: i32 = -1000;
 const _: () = assert!(KVL_URGENCY_BACKGROUND == crate::base::config::BACKGROUND);
-/// The longest version of a record, and the longest tag, in bytes.
+/// The maximum length of a tag, and of the version that is stated for a record, in bytes.
 pub const KVL_LABEL_MAX: u32 = 255;
 const _: () = assert!(KVL_LABEL_MAX as usize == crate::base::labels::LABEL_MAX);
-/// The most tags of an entry.
+/// The maximum number of tags of an entry.
 pub const KVL_TAGS_MAX: u32 = 16;
 const _: () = assert!(KVL_TAGS_MAX as usize == crate::base::labels::TAGS_MAX);
-/// The longest key, in bytes.
+/// The maximum length of a key, in bytes.
 pub const KVL_KEY_MAX: u32 = 65535;

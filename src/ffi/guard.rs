@@ -1,5 +1,5 @@
-//! The guard around every export: panics are caught here, and functions that would wait are refused inside callbacks. Two kinds
-//! of code do without: exports in which nothing can panic ([`unguarded`]), and the fast paths of lookups (`Caller::try_fast`,
+//! The guard around exports, which catches panics, and the check ([`outside`]) that refuses functions that would wait inside callbacks. Two
+//! kinds of code need no guard: exports in which nothing can panic ([`unguarded`]), and the fast paths of lookups (`Caller::try_fast`,
 //! `Caller::try_validated`).
 //!
 //! The guard does not check handles; they are checked where they are borrowed (`handle.rs`).
@@ -9,8 +9,8 @@ use crate::base::Status;
 use crate::base::panics::catch_panic;
 use crate::base::process::must_not_wait;
 
-/// Proof that the caller of an export keeps the promises of the header. Pointers of the caller are read only through its methods, so that
-/// an export asserts the promises once. What a method returns must not outlive it.
+/// Proof that the program that calls an export keeps the promises of the header. An export reads the pointers that it was passed through
+/// these methods and in no other way, so that it asserts the promises once. What a method returns must not outlive this value.
 pub(crate) struct Caller(());
 
 impl Caller {
@@ -18,7 +18,8 @@ impl Caller {
     ///
     /// # Safety
     /// Every pointer that is passed to the methods of the result keeps the promises of the header: it is NULL, or valid as its parameter's
-    /// documentation says, until the export returns. Handles are of their type and were not freed.
+    /// documentation says, until the export returns. Every handle is of the type that its
+    /// parameter declares, and was not freed.
     pub(crate) unsafe fn trusted() -> Caller {
         Caller(())
     }

@@ -73,8 +73,8 @@ impl Caller {
 /// settings `l2.*` are the limits.
 ///
 /// A request that writes and takes longer than `l2.write_timeout_ms` has failed. If it was not taken from its queue by then, it is not
-/// handed out any more. If it was taken, it may still write: those of its keys that were written since are not looked up until it is
-/// finished, and are then removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
+/// handed out any more. If it was taken, it may still write. So those of its keys that the program has put or removed since are not looked up
+/// until the request is finished, and are then removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
 /// written.
 ///
 /// What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write,
@@ -322,8 +322,8 @@ pub unsafe extern "C" fn kvl_l2_request_hit_object(
 /// @param i            the key's index, below kvl_l2_request_len().
 /// @param data         [copied] the entry as kvl_l2_request_entry() gave it; may be NULL if `len` is 0.
 /// @param len          the number of bytes.
-/// @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. KVL_L2_TTL_UNKNOWN, or KVL_TTL_NEVER if the second tier does
-///                     not expire it: as much as when it was written.
+/// @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. With KVL_L2_TTL_UNKNOWN, or KVL_TTL_NEVER
+///                     (the second tier does not expire the entry), the whole TTL is taken to be left.
 /// @param token        [copied] stands for this very entry, for a fill that may replace it; may be NULL if `token_len` is 0.
 /// @param token_len    the token's length in bytes; 0: with KVL_L2_F_CONDITIONAL, no fill may replace the entry.
 /// @return KVL_OK, KVL_LATE (it took longer than `l2.timeout_ms`); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE,

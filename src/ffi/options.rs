@@ -191,8 +191,8 @@ pub unsafe extern "C" fn kvl_options_set_progress(
 }
 
 /// Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If none was
-/// refused, the sentence is about options that contradict each other; if there are none of these either, about the contradiction with an
-/// engine's settings for which a fetch was last refused. A contradiction is a `stale.timeout_ms` that is not below `timeout_ms`, that is
+/// refused, the sentence is about options that contradict each other; if there are none of these either, about the last fetch that was
+/// refused because its options contradict the settings of its engine. A contradiction is a `stale.timeout_ms` that is not below `timeout_ms`, that is
 /// combined with `read` = `cache_only`, or that is 0 with `read` = `no_store`.
 ///
 /// @param options [borrowed] from kvl_options_new(); may be NULL.

@@ -50,7 +50,7 @@
  *   Removals: an engine's removal listener and the destructors of removed values run on the dispatcher. If these are slower than the
  *   writers, threads that write outside callbacks wait for the listener, or run destructors themselves (removals.max_pending). A cache
  *   without an engine calls its listener inside the call that caused the removal, after that call has released its locks, on one
- *   thread at a time; for entries that expired by the timer, on the dispatcher. So a listener, or a destructor, must not take a lock
+ *   thread at a time; for entries that the timer removes, on the dispatcher. So a listener, or a destructor, must not take a lock
  *   of the program that a thread holds while it writes to that cache.
  *
  * SHUTDOWN

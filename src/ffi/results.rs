@@ -99,7 +99,7 @@ impl HasGeneration for ResultsHandle {
 
 /// Returns the number of results, which is the number of keys in the call.
 ///
-/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param results  [borrowed] from a callback, an event, or a call that returns results.
 /// @return the number; 0 for NULL.
 /// @threads any
 /// @since 0.1
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn kvl_results_len(results: *const kvl_results_t) -> usize
 
 /// Returns how the whole batch ended.
 ///
-/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param results  [borrowed] from a callback, an event, or a call that returns results.
 /// @return KVL_OK: every key was settled on its own, failures of single keys included; KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED, KVL_ERR_CLOSED:
 ///         the whole batch was ended early; in all-or-nothing mode the status of the failure that ended it; KVL_ERR_NULL_POINTER.
 /// @threads any
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn kvl_results_status(results: *const kvl_results_t) -> kv
 
 /// Returns one result.
 ///
-/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param results  [borrowed] from a callback, an event, or a call that returns results.
 /// @param i        the position in the call.
 /// @return [borrowed with the results] the result; NULL if there is no such position, or no memory for an array of all results.
 /// @threads any
@@ -141,9 +141,9 @@ pub unsafe extern "C" fn kvl_results_at(results: *const kvl_results_t, i: usize)
     guard_or(null(), || caller.borrow(results).ok().and_then(|batch| batch.views().get(i)).map_or(null(), std::ptr::from_ref))
 }
 
-/// Returns all results at once, for loops without calls: result `i` begins `i * out_stride` bytes behind the first.
+/// Returns all results as an array, so that a loop over them calls no function: result `i` begins `i * out_stride` bytes behind the first.
 ///
-/// @param results     [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param results     [borrowed] from a callback, an event, or a call that returns results.
 /// @param out_stride  [out] bytes from one result to the next; more than sizeof(kvl_result_t) if the library is newer than the program's
 ///                    header.
 /// @return [borrowed with the results] the first result; NULL if there is none, or no memory for the array.
@@ -174,7 +174,7 @@ fn count_of(source: Source) -> Option<u32> {
 
 /// Counts the results of one kind.
 ///
-/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param results  [borrowed] from a callback, an event, or a call that returns results.
 /// @param what     KVL_COUNT_*.
 /// @return the number; 0 for an unknown `what`.
 /// @threads any
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn kvl_results_count(results: *const kvl_results_t, what: 
 
 /// Counts the results with a status.
 ///
-/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param results  [borrowed] from a callback, an event, or a call that returns results.
 /// @param status   the status.
 /// @return the number.
 /// @threads any
@@ -211,7 +211,7 @@ pub unsafe extern "C" fn kvl_results_count_status(results: *const kvl_results_t,
 
 /// Counts the distinct errors: one error object in several positions counts once.
 ///
-/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param results  [borrowed] from a callback, an event, or a call that returns results.
 /// @return the number.
 /// @threads any
 /// @since 0.1
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn kvl_results_error_len(results: *const kvl_results_t) ->
 /// In all-or-nothing mode the first may be the KVL_ERR_CANCELLED of a position that the failure of another one ended. The failure itself is
 /// the first error here whose kvl_error_status() is kvl_results_status().
 ///
-/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param results  [borrowed] from a callback, an event, or a call that returns results.
 /// @param i        the index of the error; 0 is that of the first position that failed.
 /// @return [borrowed with the results] the error; NULL if there are fewer.
 /// @threads any
@@ -245,7 +245,7 @@ pub unsafe extern "C" fn kvl_results_error_at(results: *const kvl_results_t, i: 
 
 /// Adds a reference.
 ///
-/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all(); may be NULL.
+/// @param results  [borrowed] from a callback, an event, or a call that returns results; may be NULL.
 /// @return `results`: release it once more.
 /// @threads any
 /// @since 0.1

@@ -54,7 +54,7 @@ pub extern "C" fn kvl_status_count() -> usize {
 /// Returns the status at an index of the table, from which a binding creates its own constants.
 ///
 /// @param i 0 to kvl_status_count() - 1.
-/// @return the status; KVL_ERR_OUT_OF_RANGE beyond the last, which is also a status of the table.
+/// @return the status; KVL_ERR_OUT_OF_RANGE beyond the last. The table contains that status, too, so compare `i` with kvl_status_count().
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]

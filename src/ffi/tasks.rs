@@ -419,7 +419,7 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
     })
 }
 
-/// Lets the keys that are asked for from now on gather, or hands out those that have gathered.
+/// Begins to gather the keys that are fetched from now on, or hands out those that have gathered.
 ///
 /// For hosts with an event loop: call this with 1 at the start of a turn of the loop that fetches, and with 0 at its end, and the keys of
 /// all its fetches share requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full,

@@ -94,9 +94,9 @@ pub struct kvl_slice_t {
 /// The terms on which an answer is stored. Begin with KVL_TERMS_INIT, then set the fields that differ from the defaults, as in `kvl_terms_t
 /// terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL instead of terms states none.
 ///
-/// Except for the flags of a put, no terms exclude each other, so that no answer is lost because of them. Terms have no effect on
-/// an answer that is not stored (a TTL of 0, a fetch with `read` = `no_store`). The grace of an entry that never expires begins when it is
-/// expired, for example by kvl_cache_expire().
+/// Except for the flags of a put, all terms may be combined, so that no answer is lost because its terms conflict. Terms have no effect on an
+/// answer that is not stored (a TTL of 0, a fetch with `read` = `no_store`). An entry without a TTL can still be expired by a call, such as
+/// kvl_cache_expire(): its grace period begins then.
 ///
 /// Later versions append fields whose default is 0.
 #[repr(C)]

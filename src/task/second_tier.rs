@@ -13,7 +13,7 @@
 //!   a request that writes        Waiting ── the host takes it ──▶ Taken ── finished ──▶ ended
 //!                                   │ timeout                        │ timeout
 //!                                   ▼                                ▼
-//!                                Expired ── never served ──▶ ended  Late ── finished ──▶ ended: keys that were written since are removed
+//!                                Expired ── never served ──▶ ended  Late ── finished ──▶ ended: its keys that were written since are removed there
 //! ```
 //!
 //! At most `l2.max_requests` requests read at a time, and only one writes. So two writes of a key cannot overtake each other, unless the
@@ -65,14 +65,14 @@ pub enum TierRequestKind {
     Clear = 5,
 }
 
-/// What a look found of a key.
+/// What a look found for a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Found {
     Entry,
     Nothing,
 }
 
-/// The host's name for what a read found of a key: a lease, or a version. A fill is conditional on it. Empty if the host gave none.
+/// The host's name for what a read found under a key: a lease, or a version. A fill is conditional on it. Empty if the host gave none.
 pub type Token = Box<[u8]>;
 
 /// An entry that is to be stored.
@@ -220,20 +220,21 @@ pub(super) struct SecondTier {
     pub waiting: VecDeque<FlightId>,
     /// The flights whose look has ended, or that are not looked up after all: they go to the provider.
     pub looked: VecDeque<FlightId>,
-    /// How far the search for places has come for the flights in `looked` that this fetch started. `None` once `looked` is empty.
+    /// A fetch that started flights in `looked`, and how far the search for places in the queue has come for these. `None` once `looked` is
+    /// empty.
     pub search: Option<(FetchId, Search)>,
     /// The flights whose key another process loads.
     pub polls: Polls,
     /// The requests that are on their way to the host or with it.
     pub requests: IdSlab<TierRequestId, TierRequest>,
-    /// How many of the requests read, including those that timed out and were not finished.
+    /// The number of requests that are reads, including those that timed out but that the host has not finished.
     pub reading: u32,
-    /// How many of the reading requests timed out.
+    /// The number of reads that timed out.
     pub late: u32,
     pub marks: BTreeMap<FlightId, Mark>,
     pub behind: WriteBehind,
     pub breaker: TierBreaker,
-    /// Whether long work has been begun that continues in a later hold of the lock.
+    /// Whether the rest of `conclude_tier` is left to a later hold of the lock.
     pub goes_on_later: bool,
 }
 
@@ -296,7 +297,7 @@ impl SecondTier {
     }
 
     /// The token with which a key may be filled after a look with this result; `None` if it must not be filled.
-    pub fn right_of(&self, found: Found, token: Token) -> Option<Token> {
+    pub fn fill_token(&self, found: Found, token: Token) -> Option<Token> {
         let TierAbilities { is_conditional, grants_leases, .. } = self.abilities;
         match (is_conditional, found) {
             (false, _) => Some(Token::default()),

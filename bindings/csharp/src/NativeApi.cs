@@ -28,11 +28,11 @@ namespace Kvlight
         internal const int REFUSED = 7;
         /// <summary>not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed</summary>
         internal const int TOO_LARGE = 8;
-        /// <summary>the buffer is too small: call again with the length that was written</summary>
+        /// <summary>the buffer is too small: call again with one of the length that was reported</summary>
         internal const int TRUNCATED = 9;
         /// <summary>the attempt had ended before this answer arrived</summary>
         internal const int LATE = 10;
-        /// <summary>not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed</summary>
+        /// <summary>not stored: the key has an entry already, or no longer has the expected value; nothing changed</summary>
         internal const int CONFLICT = 11;
         /// <summary>an argument is out of range or has unknown flags</summary>
         internal const int ERR_INVALID_ARG = -1;
@@ -46,13 +46,13 @@ namespace Kvlight
         internal const int ERR_INVALID_HANDLE = -5;
         /// <summary>the key is longer than 65,535 bytes (KVL_KEY_MAX)</summary>
         internal const int ERR_KEY_TOO_LONG = -6;
-        /// <summary>the bytes of an object value, or the object of a bytes value, were requested</summary>
+        /// <summary>the value or the request is of another kind than this function needs: the bytes of an object, for example</summary>
         internal const int ERR_WRONG_KIND = -7;
         /// <summary>the index is not below the length</summary>
         internal const int ERR_OUT_OF_RANGE = -8;
         /// <summary>this key of the request has been answered already</summary>
         internal const int ERR_ALREADY_ANSWERED = -9;
-        /// <summary>the fetch handle was used before: create one for each fetch</summary>
+        /// <summary>already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared</summary>
         internal const int ERR_ALREADY_USED = -10;
         /// <summary>the configuration has no provider: kvl_config_set_provider()</summary>
         internal const int ERR_NO_PROVIDER = -11;
@@ -64,7 +64,7 @@ namespace Kvlight
         internal const int ERR_NO_MEMORY = -100;
         /// <summary>the system refused a thread</summary>
         internal const int ERR_NO_THREAD = -101;
-        /// <summary>the system refused a file descriptor</summary>
+        /// <summary>the system refused a file descriptor, or has no such descriptor or handle</summary>
         internal const int ERR_NO_FD = -102;
         /// <summary>not possible in this mode or on this system</summary>
         internal const int ERR_UNSUPPORTED = -103;
@@ -88,7 +88,7 @@ namespace Kvlight
         internal const int ERR_TIMEOUT = -301;
         /// <summary>the fetch was cancelled</summary>
         internal const int ERR_CANCELLED = -302;
-        /// <summary>the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once</summary>
+        /// <summary>the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place</summary>
         internal const int ERR_QUEUE_FULL = -303;
         /// <summary>the provider finished without an answer for this key</summary>
         internal const int ERR_UNANSWERED = -304;
@@ -112,21 +112,21 @@ namespace Kvlight
         internal const int CLOSE_DRAIN = 1;
         /// <summary>Invalidates all keys; none is passed.</summary>
         internal const int INVALIDATE_F_ALL = 1;
-        /// <summary>Entries expire instead of being removed, and stay as fallbacks for their grace.</summary>
+        /// <summary>Entries expire instead of being removed, and stay as fallbacks until their grace period ends.</summary>
         internal const int INVALIDATE_F_EXPIRE = 2;
-        /// <summary>To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail().</summary>
+        /// <summary>A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail().</summary>
         internal const int L2_READ = 1;
-        /// <summary>To store entries that were loaded, each only if its key is still as the read found it.</summary>
+        /// <summary>A request to store entries that were loaded, each only if its key is still as the read found it.</summary>
         internal const int L2_FILL = 2;
-        /// <summary>To store entries that were put.</summary>
+        /// <summary>A request to store entries that were put.</summary>
         internal const int L2_WRITE = 3;
-        /// <summary>To remove keys.</summary>
+        /// <summary>A request to remove keys.</summary>
         internal const int L2_REMOVE = 4;
-        /// <summary>To remove all keys; none is named.</summary>
+        /// <summary>A request to remove all keys; none is named.</summary>
         internal const int L2_CLEAR = 5;
-        /// <summary>The second tier compares: a fill is done only if its token still belongs to the key.</summary>
+        /// <summary>The second tier compares tokens: it does a fill only if the token of the fill is still that of the key.</summary>
         internal const int L2_F_CONDITIONAL = 1;
-        /// <summary>A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.</summary>
+        /// <summary>The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is written or the token expires.</summary>
         internal const int L2_F_LEASES = 2;
         /// <summary>The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process.</summary>
         internal const int L2_F_OBJECTS = 4;
@@ -166,13 +166,13 @@ namespace Kvlight
         internal const int TTL_NEVER = -1;
         /// <summary>A TTL: the configuration's.</summary>
         internal const int TTL_DEFAULT = -2;
-        /// <summary>A grace: none.</summary>
+        /// <summary>A grace period: none.</summary>
         internal const int STALE_NEVER = -1;
         /// <summary>A cost: the cost function's, or else the value's own.</summary>
         internal const int COST_DEFAULT = -1;
         /// <summary>A priority: the default.</summary>
         internal const double PRIORITY_DEFAULT = -1.7976931348623157e+308;
-        /// <summary>A put that replaces a live entry keeps its expiry; ttl_ms applies only if there is none.</summary>
+        /// <summary>A put that replaces a live entry keeps the expiry of that entry; ttl_ms applies only if there is no live entry.</summary>
         internal const int PUT_F_KEEP_TTL = 1;
         /// <summary>A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry.</summary>
         internal const int PUT_F_IF_ABSENT = 2;
@@ -184,11 +184,11 @@ namespace Kvlight
         internal const int ENTRY_COST = 90;
         /// <summary>An urgency: the default of a refresh.</summary>
         internal const int URGENCY_BACKGROUND = -1000;
-        /// <summary>The longest version of a record, and the longest tag, in bytes.</summary>
+        /// <summary>The maximum length of a tag, and of the version that is stated for a record, in bytes.</summary>
         internal const int LABEL_MAX = 255;
-        /// <summary>The most tags of an entry.</summary>
+        /// <summary>The maximum number of tags of an entry.</summary>
         internal const int TAGS_MAX = 16;
-        /// <summary>The longest key, in bytes.</summary>
+        /// <summary>The maximum length of a key, in bytes.</summary>
         internal const int KEY_MAX = 65535;
         /// <summary>None: the position failed, or was refused before the lookup.</summary>
         internal const int SOURCE_NONE = 0;
@@ -206,23 +206,23 @@ namespace Kvlight
         internal const int SOURCE_STALE = 6;
         /// <summary>The second tier.</summary>
         internal const int SOURCE_L2 = 7;
-        /// <summary>It expired.</summary>
+        /// <summary>The entry expired.</summary>
         internal const int CAUSE_EXPIRED = 1;
-        /// <summary>It was evicted to make room for another entry (cache.capacity).</summary>
+        /// <summary>The entry was evicted to make room for another one (cache.capacity).</summary>
         internal const int CAUSE_CAPACITY = 2;
-        /// <summary>It was evicted to make room for another entry's cost (cache.cost_limit).</summary>
+        /// <summary>The entry was evicted to make room for another one's cost (cache.cost_limit).</summary>
         internal const int CAUSE_COST = 3;
-        /// <summary>Another value was stored under its key.</summary>
+        /// <summary>Another value was stored under the key.</summary>
         internal const int CAUSE_REPLACED = 4;
-        /// <summary>It was removed, taken or popped.</summary>
+        /// <summary>The entry was removed, taken or popped.</summary>
         internal const int CAUSE_REMOVED = 5;
         /// <summary>The store was cleared or freed.</summary>
         internal const int CAUSE_CLEARED = 6;
-        /// <summary>It was refused, and never stored.</summary>
+        /// <summary>The value was refused, and never stored.</summary>
         internal const int CAUSE_REFUSED = 7;
         /// <summary>The store was trimmed or made smaller.</summary>
         internal const int CAUSE_TRIMMED = 8;
-        /// <summary>It was removed by one of its tags.</summary>
+        /// <summary>The entry was removed by one of its tags.</summary>
         internal const int CAUSE_TAG = 9;
         /// <summary>One position of a fetch is settled.</summary>
         internal const int EVENT_RESULT = 1;
@@ -238,7 +238,7 @@ namespace Kvlight
         internal const int EVENT_DROP = 6;
         /// <summary>A value is no longer in the store.</summary>
         internal const int EVENT_REMOVAL = 7;
-        /// <summary>An engine is closed. It is the engine's last event.</summary>
+        /// <summary>An engine is closed. This is its last event.</summary>
         internal const int EVENT_CLOSED = 8;
         /// <summary>The second tier has a request to serve.</summary>
         internal const int EVENT_L2 = 9;

@@ -170,7 +170,7 @@ namespace Kvlight
             set => Put("retry.count", value);
         }
 
-        /// <summary>How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed.</summary>
+        /// <summary>How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. Default: fixed.</summary>
         public RetryShape? RetryShape
         {
             get => (RetryShape?)GetWord("retry.shape", "fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential");
@@ -325,7 +325,7 @@ namespace Kvlight
             set => Put("cache.error_capacity", value);
         }
 
-        /// <summary>How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit. Default: 1024.</summary>
+        /// <summary>How many entries that have left an engine's cache may wait for the removal listener or, if there is none, for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The limit is lower for a small cache: no more entries may wait, at no higher cost, than the cache may hold. -1 is no limit. Default: 1024.</summary>
         public long? RemovalsMaxPending
         {
             get => GetLong("removals.max_pending");
@@ -374,14 +374,14 @@ namespace Kvlight
             set => Put("queue.max_keys", value);
         }
 
-        /// <summary>Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys searches for that key in steps, and does not consider keys that arrive between two of them. Default: fifo.</summary>
+        /// <summary>Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it finds no place, and queue.overflow applies. A fetch of very many keys searches for such places in steps, and does not consider keys that arrive between two steps. Default: fifo.</summary>
         public QueueOrder? QueueOrder
         {
             get => (QueueOrder?)GetWord("queue.order", "fifo", "lifo");
             set => SetWord("queue.order", (int?)value, "fifo", "lifo");
         }
 
-        /// <summary>With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.</summary>
+        /// <summary>With fifo: the waiting time, in milliseconds, that raises a key's urgency by one, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.</summary>
         public long? QueueAgeingMs
         {
             get => GetLong("queue.ageing_ms");
@@ -395,7 +395,7 @@ namespace Kvlight
             set => Put("queue.share", value);
         }
 
-        /// <summary>What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. Default: wait.</summary>
+        /// <summary>What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as always happens to the key of a fetch of one key. With reject, queue.share has no effect. Default: wait.</summary>
         public QueueOverflow? QueueOverflow
         {
             get => (QueueOverflow?)GetWord("queue.overflow", "wait", "reject");
@@ -521,14 +521,14 @@ namespace Kvlight
             set => Put("refresh.after_ms", value);
         }
 
-        /// <summary>The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another. Default: 1000.</summary>
+        /// <summary>The pause after a failed or dropped refresh ahead, in milliseconds: the first use of the entry after the pause starts another. Default: 1000.</summary>
         public long? RefreshRetryMs
         {
             get => GetLong("refresh.retry_ms");
             set => Put("refresh.retry_ms", value);
         }
 
-        /// <summary>For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together. Default: 0.</summary>
+        /// <summary>The time after which an entry is refreshed ahead is shortened at random, by up to this share, so that entries stored together are not loaded together. Default: 0.</summary>
         public double? RefreshJitter
         {
             get => GetDouble("refresh.jitter");
@@ -549,7 +549,7 @@ namespace Kvlight
             set => Put("stale.retry_ms", value);
         }
 
-        /// <summary>How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50.</summary>
+        /// <summary>How long the second tier may take for a lookup, in milliseconds; then the provider is called. -1 is no limit; 0 is refused. Default: 50.</summary>
         public long? L2TimeoutMs
         {
             get => GetLong("l2.timeout_ms");
@@ -619,14 +619,14 @@ namespace Kvlight
             set => Put("l2.max_value", value);
         }
 
-        /// <summary>How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.</summary>
+        /// <summary>How many keys may wait to be written to the second tier. Once more than these have been put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.</summary>
         public long? L2PendingKeys
         {
             get => GetLong("l2.pending_keys");
             set => Put("l2.pending_keys", value);
         }
 
-        /// <summary>The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.</summary>
+        /// <summary>The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.</summary>
         public long? L2PendingBytes
         {
             get => GetLong("l2.pending_bytes");
@@ -640,7 +640,7 @@ namespace Kvlight
             set => Put("l2.break_after", value);
         }
 
-        /// <summary>How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again. Default: 1000.</summary>
+        /// <summary>How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. After the same pause a write that failed is repeated. Default: 1000.</summary>
         public long? L2BreakMs
         {
             get => GetLong("l2.break_ms");

@@ -23,11 +23,11 @@ namespace Kvlight
         Refused = 7,
         /// <summary>not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed</summary>
         TooLarge = 8,
-        /// <summary>the buffer is too small: call again with the length that was written</summary>
+        /// <summary>the buffer is too small: call again with one of the length that was reported</summary>
         Truncated = 9,
         /// <summary>the attempt had ended before this answer arrived</summary>
         Late = 10,
-        /// <summary>not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed</summary>
+        /// <summary>not stored: the key has an entry already, or no longer has the expected value; nothing changed</summary>
         Conflict = 11,
         /// <summary>an argument is out of range or has unknown flags</summary>
         ErrInvalidArg = -1,
@@ -41,13 +41,13 @@ namespace Kvlight
         ErrInvalidHandle = -5,
         /// <summary>the key is longer than 65,535 bytes (KVL_KEY_MAX)</summary>
         ErrKeyTooLong = -6,
-        /// <summary>the bytes of an object value, or the object of a bytes value, were requested</summary>
+        /// <summary>the value or the request is of another kind than this function needs: the bytes of an object, for example</summary>
         ErrWrongKind = -7,
         /// <summary>the index is not below the length</summary>
         ErrOutOfRange = -8,
         /// <summary>this key of the request has been answered already</summary>
         ErrAlreadyAnswered = -9,
-        /// <summary>the fetch handle was used before: create one for each fetch</summary>
+        /// <summary>already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared</summary>
         ErrAlreadyUsed = -10,
         /// <summary>the configuration has no provider: kvl_config_set_provider()</summary>
         ErrNoProvider = -11,
@@ -59,7 +59,7 @@ namespace Kvlight
         ErrNoMemory = -100,
         /// <summary>the system refused a thread</summary>
         ErrNoThread = -101,
-        /// <summary>the system refused a file descriptor</summary>
+        /// <summary>the system refused a file descriptor, or has no such descriptor or handle</summary>
         ErrNoFd = -102,
         /// <summary>not possible in this mode or on this system</summary>
         ErrUnsupported = -103,
@@ -83,7 +83,7 @@ namespace Kvlight
         ErrTimeout = -301,
         /// <summary>the fetch was cancelled</summary>
         ErrCancelled = -302,
-        /// <summary>the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once</summary>
+        /// <summary>the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place</summary>
         ErrQueueFull = -303,
         /// <summary>the provider finished without an answer for this key</summary>
         ErrUnanswered = -304,
@@ -117,23 +117,23 @@ namespace Kvlight
     /// <summary>Why an entry is no longer in the cache.</summary>
     public enum RemovalCause
     {
-        /// <summary>It expired.</summary>
+        /// <summary>The entry expired.</summary>
         Expired = 1,
-        /// <summary>It was evicted to make room for another entry (cache.capacity).</summary>
+        /// <summary>The entry was evicted to make room for another one (cache.capacity).</summary>
         Capacity = 2,
-        /// <summary>It was evicted to make room for another entry's cost (cache.cost_limit).</summary>
+        /// <summary>The entry was evicted to make room for another one's cost (cache.cost_limit).</summary>
         Cost = 3,
-        /// <summary>Another value was stored under its key.</summary>
+        /// <summary>Another value was stored under the key.</summary>
         Replaced = 4,
-        /// <summary>It was removed, taken or popped.</summary>
+        /// <summary>The entry was removed, taken or popped.</summary>
         Removed = 5,
         /// <summary>The store was cleared or freed.</summary>
         Cleared = 6,
-        /// <summary>It was refused, and never stored.</summary>
+        /// <summary>The value was refused, and never stored.</summary>
         Refused = 7,
         /// <summary>The store was trimmed or made smaller.</summary>
         Trimmed = 8,
-        /// <summary>It was removed by one of its tags.</summary>
+        /// <summary>The entry was removed by one of its tags.</summary>
         Tag = 9,
     }
 }

@@ -99,7 +99,7 @@ internal static class SecondTierTests
         Encode = value => Encoding.UTF8.GetBytes(value[0]), Decode = bytes => new[] { Encoding.UTF8.GetString(bytes) },
     };
 
-    private static Tasks<string, string[]> Rows(Config<string, string[]> config) =>
+    private static Tasks<string, string[]> Loading(Config<string, string[]> config) =>
         config.Load(keys => keys.Where(key => !key.StartsWith("no", StringComparison.Ordinal)).ToDictionary(key => key, key => new[] { "row " + key }));
 
     private static Tasks<string, string[]> Held(Config<string, string[]> config, BlockingCollection<Request<string, string[]>> requests) =>
@@ -114,7 +114,7 @@ internal static class SecondTierTests
         tap.Test("t02 two caches share what one loaded", () =>
         {
             var tier = new MemoryTier();
-            using (Tasks<string, string[]> one = Rows(Config(tier)), other = Rows(Config(tier)))
+            using (Tasks<string, string[]> one = Loading(Config(tier)), other = Loading(Config(tier)))
             {
                 string[] keys = { "a", "b", "none" };
                 one.FetchAllAsync(keys).Wait();
@@ -135,7 +135,7 @@ internal static class SecondTierTests
         {
             var tier = new MemoryTier();
             var requests = new BlockingCollection<Request<string, string[]>>();
-            using (Tasks<string, string[]> writes = Rows(Config(tier)), reads = Rows(Config(tier)), loads = Held(Config(tier), requests))
+            using (Tasks<string, string[]> writes = Loading(Config(tier)), reads = Loading(Config(tier)), loads = Held(Config(tier), requests))
             {
                 Task<string[]> fetched = loads.FetchAsync("k");
                 Request<string, string[]> request = Tap.Taken(requests);
@@ -152,7 +152,7 @@ internal static class SecondTierTests
         {
             var tier = new MemoryTier();
             var requests = new BlockingCollection<Request<string, string[]>>();
-            using (Tasks<string, string[]> waits = Rows(Config(tier)), loads = Held(Config(tier), requests))
+            using (Tasks<string, string[]> waits = Loading(Config(tier)), loads = Held(Config(tier), requests))
             {
                 Task<string[]> first = loads.FetchAsync("k");
                 Request<string, string[]> request = Tap.Taken(requests);
@@ -170,7 +170,7 @@ internal static class SecondTierTests
             var reported = new ConcurrentQueue<Exception>();
             Config<string, string[]> config = Config(new MemoryTier { IsDown = true });
             config.FailureHandler = reported.Enqueue;
-            using (Tasks<string, string[]> tasks = Rows(config))
+            using (Tasks<string, string[]> tasks = Loading(config))
             {
                 Tap.Equal(tasks.Fetch("a")[0], "row a", "the provider's");
                 Tap.BusyUntil(() => reported.Any(error => error.Message == "down"));
@@ -180,7 +180,7 @@ internal static class SecondTierTests
             config.FailureHandler = reported.Enqueue;
             config.Encode = value => throw new InvalidOperationException("encode");
             config.Decode = bytes => null;
-            using (Tasks<string, string[]> writes = Rows(Config(tier)), tasks = Rows(config))
+            using (Tasks<string, string[]> writes = Loading(Config(tier)), tasks = Loading(config))
             {
                 writes.Put("b", new[] { "theirs" });
                 Tap.BusyUntil(() => tier.Has("b"));
@@ -190,12 +190,12 @@ internal static class SecondTierTests
                 Tap.Equal(tasks.Get("c")[0], "stays here", "a value that cannot be encoded");
             }
             config.Decode = null;
-            Tap.Thrown<ArgumentException>("a second tier without Decode", () => Rows(config));
+            Tap.Thrown<ArgumentException>("a second tier without Decode", () => Loading(config));
         });
         tap.Test("t01 a hit that comes after the close does not count as a failure of the second tier", () =>
         {
             var tier = new MemoryTier();
-            using (Tasks<string, string[]> writes = Rows(Config(tier)))
+            using (Tasks<string, string[]> writes = Loading(Config(tier)))
             {
                 writes.Put("k", new[] { "put" });
                 Tap.BusyUntil(() => tier.Has("k"));
@@ -213,7 +213,7 @@ internal static class SecondTierTests
             };
             var scheduler = new Threads();
             config.Scheduler = scheduler;
-            Tasks<string, string[]> tasks = Rows(config);
+            Tasks<string, string[]> tasks = Loading(config);
             Task<string[]> fetched = tasks.FetchAsync("k");
             Tap.Taken(reached);
             tasks.Dispose();

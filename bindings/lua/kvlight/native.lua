@@ -11,7 +11,7 @@
 ---@field ["priority"]? number The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
 ---@field ["urgency"]? integer Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
 ---@field ["retry.count"]? integer How often a failed key is retried; -1 is no limit. Default: 0.
----@field ["retry.shape"]? "fixed"|"exponential"|"exponential_then_fixed"|"fixed_then_exponential" How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed.
+---@field ["retry.shape"]? "fixed"|"exponential"|"exponential_then_fixed"|"fixed_then_exponential" How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. Default: fixed.
 ---@field ["retry.first_ms"]? integer The first exponential pause, in milliseconds. Default: 1000.
 ---@field ["retry.fixed_ms"]? integer The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
 ---@field ["retry.factor"]? number The factor by which each exponential pause exceeds the one before. Default: 2.
@@ -35,17 +35,17 @@
 ---@field ["cache.policy"]? "lru"|"s3fifo" Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru.
 ---@field ["cache.error_ttl_ms"]? integer How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.
 ---@field ["cache.error_capacity"]? integer The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024.
----@field ["removals.max_pending"]? integer How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit. Default: 1024.
+---@field ["removals.max_pending"]? integer How many entries that have left an engine's cache may wait for the removal listener or, if there is none, for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The limit is lower for a small cache: no more entries may wait, at no higher cost, than the cache may hold. -1 is no limit. Default: 1024.
 ---@field ["tasks.max_running"]? integer The maximum number of requests with the provider at a time. Default: 4.
 ---@field ["tasks.limit"]? "fixed"|"adaptive" fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. Default: fixed.
 ---@field ["tasks.min_running"]? integer With tasks.limit = adaptive: the lowest limit, which is also the initial one. Default: 1.
 ---@field ["tasks.max_abandoned"]? integer How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4.
 ---@field ["tasks.stack_bytes"]? integer The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime. Default: 8388608.
 ---@field ["queue.max_keys"]? integer The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
----@field ["queue.order"]? "fifo"|"lifo" Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys searches for that key in steps, and does not consider keys that arrive between two of them. Default: fifo.
----@field ["queue.ageing_ms"]? integer With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.
+---@field ["queue.order"]? "fifo"|"lifo" Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it finds no place, and queue.overflow applies. A fetch of very many keys searches for such places in steps, and does not consider keys that arrive between two steps. Default: fifo.
+---@field ["queue.ageing_ms"]? integer With fifo: the waiting time, in milliseconds, that raises a key's urgency by one, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.
 ---@field ["queue.share"]? number The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5.
----@field ["queue.overflow"]? "wait"|"reject" What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. Default: wait.
+---@field ["queue.overflow"]? "wait"|"reject" What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as always happens to the key of a fetch of one key. With reject, queue.share has no effect. Default: wait.
 ---@field ["batch.max_keys"]? integer The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20.
 ---@field ["batch.linger_us"]? integer How long a key waits for others to join its request, in microseconds. Default: 0.
 ---@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.
@@ -63,11 +63,11 @@
 ---@field ["provider.idempotent"]? boolean Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.
 ---@field ["refresh.after"]? number The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded. Default: 0.
 ---@field ["refresh.after_ms"]? integer Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.
----@field ["refresh.retry_ms"]? integer The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another. Default: 1000.
----@field ["refresh.jitter"]? number For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together. Default: 0.
+---@field ["refresh.retry_ms"]? integer The pause after a failed or dropped refresh ahead, in milliseconds: the first use of the entry after the pause starts another. Default: 1000.
+---@field ["refresh.jitter"]? number The time after which an entry is refreshed ahead is shortened at random, by up to this share, so that entries stored together are not loaded together. Default: 0.
 ---@field ["stale.ttl_ms"]? integer How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
 ---@field ["stale.retry_ms"]? integer How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
----@field ["l2.timeout_ms"]? integer How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50.
+---@field ["l2.timeout_ms"]? integer How long the second tier may take for a lookup, in milliseconds; then the provider is called. -1 is no limit; 0 is refused. Default: 50.
 ---@field ["l2.write_timeout_ms"]? integer How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000.
 ---@field ["l2.single_flight"]? boolean Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased). Default: true.
 ---@field ["l2.wait_ms"]? integer How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000.
@@ -77,10 +77,10 @@
 ---@field ["l2.max_requests"]? integer The maximum number of requests that read from the second tier at a time. One more may write. Default: 4.
 ---@field ["l2.max_asking"]? integer How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536.
 ---@field ["l2.max_value"]? integer The largest value that is written to the second tier, in bytes. Default: 1048576.
----@field ["l2.pending_keys"]? integer How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.
----@field ["l2.pending_bytes"]? integer The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.
+---@field ["l2.pending_keys"]? integer How many keys may wait to be written to the second tier. Once more than these have been put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.
+---@field ["l2.pending_bytes"]? integer The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.
 ---@field ["l2.break_after"]? integer The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Default: 5.
----@field ["l2.break_ms"]? integer How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again. Default: 1000.
+---@field ["l2.break_ms"]? integer How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. After the same pause a write that failed is repeated. Default: 1000.
 ---@field ["l2.break_cap_ms"]? integer The longest time for which the second tier is not used, in milliseconds. Default: 30000.
 ---@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
 
@@ -494,25 +494,25 @@ native.constants = {
   EMPTY = 6, -- no event within the timeout, or the wait was interrupted by a wake-up
   REFUSED = 7, -- not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed
   TOO_LARGE = 8, -- not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed
-  TRUNCATED = 9, -- the buffer is too small: call again with the length that was written
+  TRUNCATED = 9, -- the buffer is too small: call again with one of the length that was reported
   LATE = 10, -- the attempt had ended before this answer arrived
-  CONFLICT = 11, -- not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed
+  CONFLICT = 11, -- not stored: the key has an entry already, or no longer has the expected value; nothing changed
   ERR_INVALID_ARG = -1, -- an argument is out of range or has unknown flags
   ERR_NULL_POINTER = -2, -- a pointer that must not be NULL is NULL
   ERR_UNKNOWN_KEY = -3, -- no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json()
   ERR_BAD_VALUE = -4, -- a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting
   ERR_INVALID_HANDLE = -5, -- the runtime has been freed
   ERR_KEY_TOO_LONG = -6, -- the key is longer than 65,535 bytes (KVL_KEY_MAX)
-  ERR_WRONG_KIND = -7, -- the bytes of an object value, or the object of a bytes value, were requested
+  ERR_WRONG_KIND = -7, -- the value or the request is of another kind than this function needs: the bytes of an object, for example
   ERR_OUT_OF_RANGE = -8, -- the index is not below the length
   ERR_ALREADY_ANSWERED = -9, -- this key of the request has been answered already
-  ERR_ALREADY_USED = -10, -- the fetch handle was used before: create one for each fetch
+  ERR_ALREADY_USED = -10, -- already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared
   ERR_NO_PROVIDER = -11, -- the configuration has no provider: kvl_config_set_provider()
   ERR_NO_CALLBACK = -12, -- a callback is NULL and there is no queue for the event
   ERR_BUSY = -13, -- still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue
   ERR_NO_MEMORY = -100, -- out of memory
   ERR_NO_THREAD = -101, -- the system refused a thread
-  ERR_NO_FD = -102, -- the system refused a file descriptor
+  ERR_NO_FD = -102, -- the system refused a file descriptor, or has no such descriptor or handle
   ERR_UNSUPPORTED = -103, -- not possible in this mode or on this system
   ERR_IO = -104, -- the file system reported an error: kvl_error_message() gives details
   ERR_CORRUPT = -105, -- the file is damaged, or is not a saved cache; entries read before the damage are stored
@@ -524,7 +524,7 @@ native.constants = {
   ERR_PROVIDER = -300, -- the provider failed
   ERR_TIMEOUT = -301, -- the timeout expired before an answer arrived
   ERR_CANCELLED = -302, -- the fetch was cancelled
-  ERR_QUEUE_FULL = -303, -- the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once
+  ERR_QUEUE_FULL = -303, -- the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place
   ERR_UNANSWERED = -304, -- the provider finished without an answer for this key
   ERR_UNAVAILABLE = -305, -- the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms
   ERR_PANIC = -900, -- an internal error was caught: please report it
@@ -536,14 +536,14 @@ native.constants = {
   CLOSE_CANCEL = 0, -- Close at once: open positions are settled with KVL_ERR_CLOSED.
   CLOSE_DRAIN = 1, -- Close when accepted work is done, or at the deadline.
   INVALIDATE_F_ALL = 1, -- Invalidates all keys; none is passed.
-  INVALIDATE_F_EXPIRE = 2, -- Entries expire instead of being removed, and stay as fallbacks for their grace.
-  L2_READ = 1, -- To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail().
-  L2_FILL = 2, -- To store entries that were loaded, each only if its key is still as the read found it.
-  L2_WRITE = 3, -- To store entries that were put.
-  L2_REMOVE = 4, -- To remove keys.
-  L2_CLEAR = 5, -- To remove all keys; none is named.
-  L2_F_CONDITIONAL = 1, -- The second tier compares: a fill is done only if its token still belongs to the key.
-  L2_F_LEASES = 2, -- A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.
+  INVALIDATE_F_EXPIRE = 2, -- Entries expire instead of being removed, and stay as fallbacks until their grace period ends.
+  L2_READ = 1, -- A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail().
+  L2_FILL = 2, -- A request to store entries that were loaded, each only if its key is still as the read found it.
+  L2_WRITE = 3, -- A request to store entries that were put.
+  L2_REMOVE = 4, -- A request to remove keys.
+  L2_CLEAR = 5, -- A request to remove all keys; none is named.
+  L2_F_CONDITIONAL = 1, -- The second tier compares tokens: it does a fill only if the token of the fill is still that of the key.
+  L2_F_LEASES = 2, -- The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is written or the token expires.
   L2_F_OBJECTS = 4, -- The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process.
   L2_TTL_UNKNOWN = -2, -- A TTL that a second tier does not know.
   BREAKER_CLOSED = 0, -- The circuit breaker lets requests through.
@@ -563,18 +563,18 @@ native.constants = {
   CANCEL_CLOSED = 3, -- The engine closes.
   TTL_NEVER = -1, -- A TTL: the entry never expires.
   TTL_DEFAULT = -2, -- A TTL: the configuration's.
-  STALE_NEVER = -1, -- A grace: none.
+  STALE_NEVER = -1, -- A grace period: none.
   COST_DEFAULT = -1, -- A cost: the cost function's, or else the value's own.
   PRIORITY_DEFAULT = -1.7976931348623157e+308, -- A priority: the default.
-  PUT_F_KEEP_TTL = 1, -- A put that replaces a live entry keeps its expiry; `ttl_ms` applies only if there is none.
+  PUT_F_KEEP_TTL = 1, -- A put that replaces a live entry keeps the expiry of that entry; `ttl_ms` applies only if there is no live entry.
   PUT_F_IF_ABSENT = 2, -- A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry.
   PUT_F_IF_PRESENT = 4, -- A put takes place only if the key has a live entry; otherwise it returns KVL_MISS. A null is an entry.
   FOREVER = -1, -- A timeout: none.
   ENTRY_COST = 90, -- The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key, plus this.
   URGENCY_BACKGROUND = -1000, -- An urgency: the default of a refresh.
-  LABEL_MAX = 255, -- The longest version of a record, and the longest tag, in bytes.
-  TAGS_MAX = 16, -- The most tags of an entry.
-  KEY_MAX = 65535, -- The longest key, in bytes.
+  LABEL_MAX = 255, -- The maximum length of a tag, and of the version that is stated for a record, in bytes.
+  TAGS_MAX = 16, -- The maximum number of tags of an entry.
+  KEY_MAX = 65535, -- The maximum length of a key, in bytes.
   SOURCE_NONE = 0, -- None: the position failed, or was refused before the lookup.
   SOURCE_STORE = 1, -- The store.
   SOURCE_PROVIDER = 2, -- The provider, in a load that this fetch started.
@@ -583,15 +583,15 @@ native.constants = {
   SOURCE_ERROR_MEMORY = 5, -- The memory of recent errors.
   SOURCE_STALE = 6, -- The store, with an expired entry that served as a fallback.
   SOURCE_L2 = 7, -- The second tier.
-  CAUSE_EXPIRED = 1, -- It expired.
-  CAUSE_CAPACITY = 2, -- It was evicted to make room for another entry (cache.capacity).
-  CAUSE_COST = 3, -- It was evicted to make room for another entry's cost (cache.cost_limit).
-  CAUSE_REPLACED = 4, -- Another value was stored under its key.
-  CAUSE_REMOVED = 5, -- It was removed, taken or popped.
+  CAUSE_EXPIRED = 1, -- The entry expired.
+  CAUSE_CAPACITY = 2, -- The entry was evicted to make room for another one (cache.capacity).
+  CAUSE_COST = 3, -- The entry was evicted to make room for another one's cost (cache.cost_limit).
+  CAUSE_REPLACED = 4, -- Another value was stored under the key.
+  CAUSE_REMOVED = 5, -- The entry was removed, taken or popped.
   CAUSE_CLEARED = 6, -- The store was cleared or freed.
-  CAUSE_REFUSED = 7, -- It was refused, and never stored.
+  CAUSE_REFUSED = 7, -- The value was refused, and never stored.
   CAUSE_TRIMMED = 8, -- The store was trimmed or made smaller.
-  CAUSE_TAG = 9, -- It was removed by one of its tags.
+  CAUSE_TAG = 9, -- The entry was removed by one of its tags.
   EVENT_RESULT = 1, -- One position of a fetch is settled.
   EVENT_RESULTS = 2, -- All positions of a batch are settled.
   EVENT_PROGRESS = 3, -- Some more positions of a batch are settled.
@@ -599,7 +599,7 @@ native.constants = {
   EVENT_CANCEL = 5, -- A request that the program holds is no longer wanted.
   EVENT_DROP = 6, -- The last reference to an object without a destructor was dropped: `user_data` is the object.
   EVENT_REMOVAL = 7, -- A value is no longer in the store.
-  EVENT_CLOSED = 8, -- An engine is closed. It is the engine's last event.
+  EVENT_CLOSED = 8, -- An engine is closed. This is its last event.
   EVENT_L2 = 9, -- The second tier has a request to serve.
   ERROR_F_PERMANENT = 1, -- In the flags of an error: it is not retried, whatever the retry policy is.
   ERROR_F_NO_STALE = 2, -- In the flags of an error: it forbids the fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is removed.

@@ -20,7 +20,7 @@ export interface FetchSettings {
   'urgency'?: number;
   /** How often a failed key is retried; -1 is no limit. Default: 0. */
   'retry.count'?: number;
-  /** How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed. */
+  /** How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. Default: fixed. */
   'retry.shape'?: 'fixed' | 'exponential' | 'exponential_then_fixed' | 'fixed_then_exponential';
   /** The first exponential pause, in milliseconds. Default: 1000. */
   'retry.first_ms'?: number;
@@ -66,7 +66,7 @@ export interface Settings extends FetchSettings {
   'cache.error_ttl_ms'?: number;
   /** The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024. */
   'cache.error_capacity'?: number;
-  /** How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit. Default: 1024. */
+  /** How many entries that have left an engine's cache may wait for the removal listener or, if there is none, for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The limit is lower for a small cache: no more entries may wait, at no higher cost, than the cache may hold. -1 is no limit. Default: 1024. */
   'removals.max_pending'?: number;
   /** The maximum number of requests with the provider at a time. Default: 4. */
   'tasks.max_running'?: number;
@@ -80,13 +80,13 @@ export interface Settings extends FetchSettings {
   'tasks.stack_bytes'?: number;
   /** The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536. */
   'queue.max_keys'?: number;
-  /** Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys searches for that key in steps, and does not consider keys that arrive between two of them. Default: fifo. */
+  /** Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it finds no place, and queue.overflow applies. A fetch of very many keys searches for such places in steps, and does not consider keys that arrive between two steps. Default: fifo. */
   'queue.order'?: 'fifo' | 'lifo';
-  /** With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0. */
+  /** With fifo: the waiting time, in milliseconds, that raises a key's urgency by one, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0. */
   'queue.ageing_ms'?: number;
   /** The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5. */
   'queue.share'?: number;
-  /** What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. Default: wait. */
+  /** What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as always happens to the key of a fetch of one key. With reject, queue.share has no effect. Default: wait. */
   'queue.overflow'?: 'wait' | 'reject';
   /** The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20. */
   'batch.max_keys'?: number;
@@ -122,15 +122,15 @@ export interface Settings extends FetchSettings {
   'refresh.after'?: number;
   /** Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0. */
   'refresh.after_ms'?: number;
-  /** The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another. Default: 1000. */
+  /** The pause after a failed or dropped refresh ahead, in milliseconds: the first use of the entry after the pause starts another. Default: 1000. */
   'refresh.retry_ms'?: number;
-  /** For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together. Default: 0. */
+  /** The time after which an entry is refreshed ahead is shortened at random, by up to this share, so that entries stored together are not loaded together. Default: 0. */
   'refresh.jitter'?: number;
   /** How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0. */
   'stale.ttl_ms'?: number;
   /** How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000. */
   'stale.retry_ms'?: number;
-  /** How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50. */
+  /** How long the second tier may take for a lookup, in milliseconds; then the provider is called. -1 is no limit; 0 is refused. Default: 50. */
   'l2.timeout_ms'?: number;
   /** How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000. */
   'l2.write_timeout_ms'?: number;
@@ -150,13 +150,13 @@ export interface Settings extends FetchSettings {
   'l2.max_asking'?: number;
   /** The largest value that is written to the second tier, in bytes. Default: 1048576. */
   'l2.max_value'?: number;
-  /** How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536. */
+  /** How many keys may wait to be written to the second tier. Once more than these have been put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536. */
   'l2.pending_keys'?: number;
-  /** The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864. */
+  /** The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864. */
   'l2.pending_bytes'?: number;
   /** The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Default: 5. */
   'l2.break_after'?: number;
-  /** How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again. Default: 1000. */
+  /** How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. After the same pause a write that failed is repeated. Default: 1000. */
   'l2.break_ms'?: number;
   /** The longest time for which the second tier is not used, in milliseconds. Default: 30000. */
   'l2.break_cap_ms'?: number;
@@ -184,11 +184,11 @@ export interface Constants {
   readonly REFUSED: 7;
   /** not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed */
   readonly TOO_LARGE: 8;
-  /** the buffer is too small: call again with the length that was written */
+  /** the buffer is too small: call again with one of the length that was reported */
   readonly TRUNCATED: 9;
   /** the attempt had ended before this answer arrived */
   readonly LATE: 10;
-  /** not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed */
+  /** not stored: the key has an entry already, or no longer has the expected value; nothing changed */
   readonly CONFLICT: 11;
   /** an argument is out of range or has unknown flags */
   readonly ERR_INVALID_ARG: -1;
@@ -202,13 +202,13 @@ export interface Constants {
   readonly ERR_INVALID_HANDLE: -5;
   /** the key is longer than 65,535 bytes (KVL_KEY_MAX) */
   readonly ERR_KEY_TOO_LONG: -6;
-  /** the bytes of an object value, or the object of a bytes value, were requested */
+  /** the value or the request is of another kind than this function needs: the bytes of an object, for example */
   readonly ERR_WRONG_KIND: -7;
   /** the index is not below the length */
   readonly ERR_OUT_OF_RANGE: -8;
   /** this key of the request has been answered already */
   readonly ERR_ALREADY_ANSWERED: -9;
-  /** the fetch handle was used before: create one for each fetch */
+  /** already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared */
   readonly ERR_ALREADY_USED: -10;
   /** the configuration has no provider: kvl_config_set_provider() */
   readonly ERR_NO_PROVIDER: -11;
@@ -220,7 +220,7 @@ export interface Constants {
   readonly ERR_NO_MEMORY: -100;
   /** the system refused a thread */
   readonly ERR_NO_THREAD: -101;
-  /** the system refused a file descriptor */
+  /** the system refused a file descriptor, or has no such descriptor or handle */
   readonly ERR_NO_FD: -102;
   /** not possible in this mode or on this system */
   readonly ERR_UNSUPPORTED: -103;
@@ -244,7 +244,7 @@ export interface Constants {
   readonly ERR_TIMEOUT: -301;
   /** the fetch was cancelled */
   readonly ERR_CANCELLED: -302;
-  /** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once */
+  /** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place */
   readonly ERR_QUEUE_FULL: -303;
   /** the provider finished without an answer for this key */
   readonly ERR_UNANSWERED: -304;
@@ -268,21 +268,21 @@ export interface Constants {
   readonly CLOSE_DRAIN: 1;
   /** Invalidates all keys; none is passed. */
   readonly INVALIDATE_F_ALL: 1;
-  /** Entries expire instead of being removed, and stay as fallbacks for their grace. */
+  /** Entries expire instead of being removed, and stay as fallbacks until their grace period ends. */
   readonly INVALIDATE_F_EXPIRE: 2;
-  /** To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail(). */
+  /** A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail(). */
   readonly L2_READ: 1;
-  /** To store entries that were loaded, each only if its key is still as the read found it. */
+  /** A request to store entries that were loaded, each only if its key is still as the read found it. */
   readonly L2_FILL: 2;
-  /** To store entries that were put. */
+  /** A request to store entries that were put. */
   readonly L2_WRITE: 3;
-  /** To remove keys. */
+  /** A request to remove keys. */
   readonly L2_REMOVE: 4;
-  /** To remove all keys; none is named. */
+  /** A request to remove all keys; none is named. */
   readonly L2_CLEAR: 5;
-  /** The second tier compares: a fill is done only if its token still belongs to the key. */
+  /** The second tier compares tokens: it does a fill only if the token of the fill is still that of the key. */
   readonly L2_F_CONDITIONAL: 1;
-  /** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
+  /** The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is written or the token expires. */
   readonly L2_F_LEASES: 2;
   /** The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process. */
   readonly L2_F_OBJECTS: 4;
@@ -322,13 +322,13 @@ export interface Constants {
   readonly TTL_NEVER: -1;
   /** A TTL: the configuration's. */
   readonly TTL_DEFAULT: -2;
-  /** A grace: none. */
+  /** A grace period: none. */
   readonly STALE_NEVER: -1;
   /** A cost: the cost function's, or else the value's own. */
   readonly COST_DEFAULT: -1;
   /** A priority: the default. */
   readonly PRIORITY_DEFAULT: -1.7976931348623157e+308;
-  /** A put that replaces a live entry keeps its expiry; `ttl_ms` applies only if there is none. */
+  /** A put that replaces a live entry keeps the expiry of that entry; `ttl_ms` applies only if there is no live entry. */
   readonly PUT_F_KEEP_TTL: 1;
   /** A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry. */
   readonly PUT_F_IF_ABSENT: 2;
@@ -340,11 +340,11 @@ export interface Constants {
   readonly ENTRY_COST: 90;
   /** An urgency: the default of a refresh. */
   readonly URGENCY_BACKGROUND: -1000;
-  /** The longest version of a record, and the longest tag, in bytes. */
+  /** The maximum length of a tag, and of the version that is stated for a record, in bytes. */
   readonly LABEL_MAX: 255;
-  /** The most tags of an entry. */
+  /** The maximum number of tags of an entry. */
   readonly TAGS_MAX: 16;
-  /** The longest key, in bytes. */
+  /** The maximum length of a key, in bytes. */
   readonly KEY_MAX: 65535;
   /** None: the position failed, or was refused before the lookup. */
   readonly SOURCE_NONE: 0;
@@ -362,23 +362,23 @@ export interface Constants {
   readonly SOURCE_STALE: 6;
   /** The second tier. */
   readonly SOURCE_L2: 7;
-  /** It expired. */
+  /** The entry expired. */
   readonly CAUSE_EXPIRED: 1;
-  /** It was evicted to make room for another entry (cache.capacity). */
+  /** The entry was evicted to make room for another one (cache.capacity). */
   readonly CAUSE_CAPACITY: 2;
-  /** It was evicted to make room for another entry's cost (cache.cost_limit). */
+  /** The entry was evicted to make room for another one's cost (cache.cost_limit). */
   readonly CAUSE_COST: 3;
-  /** Another value was stored under its key. */
+  /** Another value was stored under the key. */
   readonly CAUSE_REPLACED: 4;
-  /** It was removed, taken or popped. */
+  /** The entry was removed, taken or popped. */
   readonly CAUSE_REMOVED: 5;
   /** The store was cleared or freed. */
   readonly CAUSE_CLEARED: 6;
-  /** It was refused, and never stored. */
+  /** The value was refused, and never stored. */
   readonly CAUSE_REFUSED: 7;
   /** The store was trimmed or made smaller. */
   readonly CAUSE_TRIMMED: 8;
-  /** It was removed by one of its tags. */
+  /** The entry was removed by one of its tags. */
   readonly CAUSE_TAG: 9;
   /** One position of a fetch is settled. */
   readonly EVENT_RESULT: 1;
@@ -394,7 +394,7 @@ export interface Constants {
   readonly EVENT_DROP: 6;
   /** A value is no longer in the store. */
   readonly EVENT_REMOVAL: 7;
-  /** An engine is closed. It is the engine's last event. */
+  /** An engine is closed. This is its last event. */
   readonly EVENT_CLOSED: 8;
   /** The second tier has a request to serve. */
   readonly EVENT_L2: 9;

@@ -84,7 +84,7 @@ final class Library
         return $status < 0 ? throw new Error($status, $message) : $status;
     }
 
-    /** The output parameter of a type. Its value, `$out[0]`, is valid until the same output parameter is used again. */
+    /** The shared output parameter for values of a C type. Its value, `$out[0]`, is valid until the same output parameter is used again. */
     public static function variable(string $type): CData
     {
         return self::$outs[$type] ??= self::functions()->new("{$type}[1]");

@@ -19,7 +19,7 @@ namespace Kvlight;
  *   'priority'?: float, // The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
  *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is retried; -1 is no limit. Default: 0.
- *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed.
+ *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. Default: fixed.
  *   'retry.first_ms'?: int, // The first exponential pause, in milliseconds. Default: 1000.
  *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
  *   'retry.factor'?: float, // The factor by which each exponential pause exceeds the one before. Default: 2.
@@ -45,17 +45,17 @@ namespace Kvlight;
  *   'cache.policy'?: 'lru'|'s3fifo', // Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru.
  *   'cache.error_ttl_ms'?: int, // How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.
  *   'cache.error_capacity'?: int, // The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024.
- *   'removals.max_pending'?: int, // How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit. Default: 1024.
+ *   'removals.max_pending'?: int, // How many entries that have left an engine's cache may wait for the removal listener or, if there is none, for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The limit is lower for a small cache: no more entries may wait, at no higher cost, than the cache may hold. -1 is no limit. Default: 1024.
  *   'tasks.max_running'?: int, // The maximum number of requests with the provider at a time. Default: 4.
  *   'tasks.limit'?: 'fixed'|'adaptive', // fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. Default: fixed.
  *   'tasks.min_running'?: int, // With tasks.limit = adaptive: the lowest limit, which is also the initial one. Default: 1.
  *   'tasks.max_abandoned'?: int, // How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4.
  *   'tasks.stack_bytes'?: int, // The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime. Default: 8388608.
  *   'queue.max_keys'?: int, // The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
- *   'queue.order'?: 'fifo'|'lifo', // Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys searches for that key in steps, and does not consider keys that arrive between two of them. Default: fifo.
- *   'queue.ageing_ms'?: int, // With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.
+ *   'queue.order'?: 'fifo'|'lifo', // Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it finds no place, and queue.overflow applies. A fetch of very many keys searches for such places in steps, and does not consider keys that arrive between two steps. Default: fifo.
+ *   'queue.ageing_ms'?: int, // With fifo: the waiting time, in milliseconds, that raises a key's urgency by one, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.
  *   'queue.share'?: float, // The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5.
- *   'queue.overflow'?: 'wait'|'reject', // What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. Default: wait.
+ *   'queue.overflow'?: 'wait'|'reject', // What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as always happens to the key of a fetch of one key. With reject, queue.share has no effect. Default: wait.
  *   'batch.max_keys'?: int, // The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20.
  *   'batch.linger_us'?: int, // How long a key waits for others to join its request, in microseconds. Default: 0.
  *   'batch.omitted_is_null'?: bool, // Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.
@@ -73,12 +73,12 @@ namespace Kvlight;
  *   'provider.idempotent'?: bool, // Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.
  *   'refresh.after'?: float, // The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded. Default: 0.
  *   'refresh.after_ms'?: int, // Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.
- *   'refresh.retry_ms'?: int, // The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another. Default: 1000.
- *   'refresh.jitter'?: float, // For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together. Default: 0.
+ *   'refresh.retry_ms'?: int, // The pause after a failed or dropped refresh ahead, in milliseconds: the first use of the entry after the pause starts another. Default: 1000.
+ *   'refresh.jitter'?: float, // The time after which an entry is refreshed ahead is shortened at random, by up to this share, so that entries stored together are not loaded together. Default: 0.
  *   'stale.ttl_ms'?: int, // How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
  *   'stale.retry_ms'?: int, // How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
  *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Default: -1.
- *   'l2.timeout_ms'?: int, // How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50.
+ *   'l2.timeout_ms'?: int, // How long the second tier may take for a lookup, in milliseconds; then the provider is called. -1 is no limit; 0 is refused. Default: 50.
  *   'l2.write_timeout_ms'?: int, // How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000.
  *   'l2.single_flight'?: bool, // Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased). Default: true.
  *   'l2.wait_ms'?: int, // How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000.
@@ -88,10 +88,10 @@ namespace Kvlight;
  *   'l2.max_requests'?: int, // The maximum number of requests that read from the second tier at a time. One more may write. Default: 4.
  *   'l2.max_asking'?: int, // How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536.
  *   'l2.max_value'?: int, // The largest value that is written to the second tier, in bytes. Default: 1048576.
- *   'l2.pending_keys'?: int, // How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.
- *   'l2.pending_bytes'?: int, // The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.
+ *   'l2.pending_keys'?: int, // How many keys may wait to be written to the second tier. Once more than these have been put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.
+ *   'l2.pending_bytes'?: int, // The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.
  *   'l2.break_after'?: int, // The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Default: 5.
- *   'l2.break_ms'?: int, // How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again. Default: 1000.
+ *   'l2.break_ms'?: int, // How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. After the same pause a write that failed is repeated. Default: 1000.
  *   'l2.break_cap_ms'?: int, // The longest time for which the second tier is not used, in milliseconds. Default: 30000.
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
@@ -102,7 +102,7 @@ namespace Kvlight;
  *   'priority'?: float, // The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
  *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is retried; -1 is no limit. Default: 0.
- *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed.
+ *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. Default: fixed.
  *   'retry.first_ms'?: int, // The first exponential pause, in milliseconds. Default: 1000.
  *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
  *   'retry.factor'?: float, // The factor by which each exponential pause exceeds the one before. Default: 2.
@@ -133,11 +133,11 @@ final class Native
     public const REFUSED = 7;
     /** not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed */
     public const TOO_LARGE = 8;
-    /** the buffer is too small: call again with the length that was written */
+    /** the buffer is too small: call again with one of the length that was reported */
     public const TRUNCATED = 9;
     /** the attempt had ended before this answer arrived */
     public const LATE = 10;
-    /** not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed */
+    /** not stored: the key has an entry already, or no longer has the expected value; nothing changed */
     public const CONFLICT = 11;
     /** an argument is out of range or has unknown flags */
     public const ERR_INVALID_ARG = -1;
@@ -151,13 +151,13 @@ final class Native
     public const ERR_INVALID_HANDLE = -5;
     /** the key is longer than 65,535 bytes (KVL_KEY_MAX) */
     public const ERR_KEY_TOO_LONG = -6;
-    /** the bytes of an object value, or the object of a bytes value, were requested */
+    /** the value or the request is of another kind than this function needs: the bytes of an object, for example */
     public const ERR_WRONG_KIND = -7;
     /** the index is not below the length */
     public const ERR_OUT_OF_RANGE = -8;
     /** this key of the request has been answered already */
     public const ERR_ALREADY_ANSWERED = -9;
-    /** the fetch handle was used before: create one for each fetch */
+    /** already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared */
     public const ERR_ALREADY_USED = -10;
     /** the configuration has no provider: kvl_config_set_provider() */
     public const ERR_NO_PROVIDER = -11;
@@ -169,7 +169,7 @@ final class Native
     public const ERR_NO_MEMORY = -100;
     /** the system refused a thread */
     public const ERR_NO_THREAD = -101;
-    /** the system refused a file descriptor */
+    /** the system refused a file descriptor, or has no such descriptor or handle */
     public const ERR_NO_FD = -102;
     /** not possible in this mode or on this system */
     public const ERR_UNSUPPORTED = -103;
@@ -193,7 +193,7 @@ final class Native
     public const ERR_TIMEOUT = -301;
     /** the fetch was cancelled */
     public const ERR_CANCELLED = -302;
-    /** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once */
+    /** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place */
     public const ERR_QUEUE_FULL = -303;
     /** the provider finished without an answer for this key */
     public const ERR_UNANSWERED = -304;
@@ -217,21 +217,21 @@ final class Native
     public const CLOSE_DRAIN = 1;
     /** Invalidates all keys; none is passed. */
     public const INVALIDATE_F_ALL = 1;
-    /** Entries expire instead of being removed, and stay as fallbacks for their grace. */
+    /** Entries expire instead of being removed, and stay as fallbacks until their grace period ends. */
     public const INVALIDATE_F_EXPIRE = 2;
-    /** To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail(). */
+    /** A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail(). */
     public const L2_READ = 1;
-    /** To store entries that were loaded, each only if its key is still as the read found it. */
+    /** A request to store entries that were loaded, each only if its key is still as the read found it. */
     public const L2_FILL = 2;
-    /** To store entries that were put. */
+    /** A request to store entries that were put. */
     public const L2_WRITE = 3;
-    /** To remove keys. */
+    /** A request to remove keys. */
     public const L2_REMOVE = 4;
-    /** To remove all keys; none is named. */
+    /** A request to remove all keys; none is named. */
     public const L2_CLEAR = 5;
-    /** The second tier compares: a fill is done only if its token still belongs to the key. */
+    /** The second tier compares tokens: it does a fill only if the token of the fill is still that of the key. */
     public const L2_F_CONDITIONAL = 1;
-    /** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
+    /** The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is written or the token expires. */
     public const L2_F_LEASES = 2;
     /** The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process. */
     public const L2_F_OBJECTS = 4;
@@ -271,13 +271,13 @@ final class Native
     public const TTL_NEVER = -1;
     /** A TTL: the configuration's. */
     public const TTL_DEFAULT = -2;
-    /** A grace: none. */
+    /** A grace period: none. */
     public const STALE_NEVER = -1;
     /** A cost: the cost function's, or else the value's own. */
     public const COST_DEFAULT = -1;
     /** A priority: the default. */
     public const PRIORITY_DEFAULT = -1.7976931348623157e+308;
-    /** A put that replaces a live entry keeps its expiry; `ttl_ms` applies only if there is none. */
+    /** A put that replaces a live entry keeps the expiry of that entry; `ttl_ms` applies only if there is no live entry. */
     public const PUT_F_KEEP_TTL = 1;
     /** A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry. */
     public const PUT_F_IF_ABSENT = 2;
@@ -289,11 +289,11 @@ final class Native
     public const ENTRY_COST = 90;
     /** An urgency: the default of a refresh. */
     public const URGENCY_BACKGROUND = -1000;
-    /** The longest version of a record, and the longest tag, in bytes. */
+    /** The maximum length of a tag, and of the version that is stated for a record, in bytes. */
     public const LABEL_MAX = 255;
-    /** The most tags of an entry. */
+    /** The maximum number of tags of an entry. */
     public const TAGS_MAX = 16;
-    /** The longest key, in bytes. */
+    /** The maximum length of a key, in bytes. */
     public const KEY_MAX = 65535;
     /** None: the position failed, or was refused before the lookup. */
     public const SOURCE_NONE = 0;
@@ -311,23 +311,23 @@ final class Native
     public const SOURCE_STALE = 6;
     /** The second tier. */
     public const SOURCE_L2 = 7;
-    /** It expired. */
+    /** The entry expired. */
     public const CAUSE_EXPIRED = 1;
-    /** It was evicted to make room for another entry (cache.capacity). */
+    /** The entry was evicted to make room for another one (cache.capacity). */
     public const CAUSE_CAPACITY = 2;
-    /** It was evicted to make room for another entry's cost (cache.cost_limit). */
+    /** The entry was evicted to make room for another one's cost (cache.cost_limit). */
     public const CAUSE_COST = 3;
-    /** Another value was stored under its key. */
+    /** Another value was stored under the key. */
     public const CAUSE_REPLACED = 4;
-    /** It was removed, taken or popped. */
+    /** The entry was removed, taken or popped. */
     public const CAUSE_REMOVED = 5;
     /** The store was cleared or freed. */
     public const CAUSE_CLEARED = 6;
-    /** It was refused, and never stored. */
+    /** The value was refused, and never stored. */
     public const CAUSE_REFUSED = 7;
     /** The store was trimmed or made smaller. */
     public const CAUSE_TRIMMED = 8;
-    /** It was removed by one of its tags. */
+    /** The entry was removed by one of its tags. */
     public const CAUSE_TAG = 9;
     /** One position of a fetch is settled. */
     public const EVENT_RESULT = 1;
@@ -343,7 +343,7 @@ final class Native
     public const EVENT_DROP = 6;
     /** A value is no longer in the store. */
     public const EVENT_REMOVAL = 7;
-    /** An engine is closed. It is the engine's last event. */
+    /** An engine is closed. This is its last event. */
     public const EVENT_CLOSED = 8;
     /** The second tier has a request to serve. */
     public const EVENT_L2 = 9;

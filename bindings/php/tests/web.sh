@@ -1,6 +1,6 @@
 #!/bin/sh
-# Requests a page from php-fpm twice: with the default settings, where the package reports what to set; with the settings that it reports; and with
-# ffi.enable=1. Needs php-fpm and cgi-fcgi. KVL_LIBRARY is the path of the library, unless the package contains it.
+# Requests a page from php-fpm, twice with each of three configurations: the default settings, where the package reports what to set; the settings
+# that it reports; and ffi.enable=1. Needs php-fpm and cgi-fcgi. KVL_LIBRARY is the path of the library, unless the package contains it.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the wheel in FOLDER into an empty environment, and runs the program of docs/HOSTS.md, the scenarios and the tests there. Then builds
-# the source distribution with cargo: `package.sh FOLDER`. The checkout's own copy of the package is not on the path.
+# `package.sh FOLDER`: installs the wheel in FOLDER into an empty environment, and runs the Python program of docs/HOSTS.md, the scenarios and the
+# tests there. Then installs from the source distribution, which compiles the library with cargo. The checkout's own copy of the package is not on the
+# path.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)

@@ -226,7 +226,7 @@ static void l01_a_callback_cannot_wait_for_itself(void)
     STATUS(put_for(cache, "a", 1), KVL_OK);
     CHECK(wait_for(&listener, &listener.calls, 1));
     STATUS(listener.freeing, KVL_ERR_REENTRANT);
-    /* Nor can the listener free it on the thread that removes an entry. That thread calls the listener, unless the dispatcher is doing so. */
+    /* Nor can the listener free the runtime on the thread that removes an entry, which calls the listener unless the dispatcher is calling it. */
     STATUS(put_for(cache, "b", KVL_TTL_NEVER), KVL_OK);
     STATUS(kvl_cache_remove(cache, KEY("b")), KVL_OK);
     CHECK(wait_for(&listener, &listener.calls, 2));

@@ -204,7 +204,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed.
+     * How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. Default: fixed.
      *
      * @param value the value
      * @return this

@@ -26,11 +26,11 @@ final class NativeApi {
     static final int REFUSED = 7;
     /** not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed */
     static final int TOO_LARGE = 8;
-    /** the buffer is too small: call again with the length that was written */
+    /** the buffer is too small: call again with one of the length that was reported */
     static final int TRUNCATED = 9;
     /** the attempt had ended before this answer arrived */
     static final int LATE = 10;
-    /** not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed */
+    /** not stored: the key has an entry already, or no longer has the expected value; nothing changed */
     static final int CONFLICT = 11;
     /** an argument is out of range or has unknown flags */
     static final int ERR_INVALID_ARG = -1;
@@ -44,13 +44,13 @@ final class NativeApi {
     static final int ERR_INVALID_HANDLE = -5;
     /** the key is longer than 65,535 bytes (KVL_KEY_MAX) */
     static final int ERR_KEY_TOO_LONG = -6;
-    /** the bytes of an object value, or the object of a bytes value, were requested */
+    /** the value or the request is of another kind than this function needs: the bytes of an object, for example */
     static final int ERR_WRONG_KIND = -7;
     /** the index is not below the length */
     static final int ERR_OUT_OF_RANGE = -8;
     /** this key of the request has been answered already */
     static final int ERR_ALREADY_ANSWERED = -9;
-    /** the fetch handle was used before: create one for each fetch */
+    /** already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared */
     static final int ERR_ALREADY_USED = -10;
     /** the configuration has no provider: kvl_config_set_provider() */
     static final int ERR_NO_PROVIDER = -11;
@@ -62,7 +62,7 @@ final class NativeApi {
     static final int ERR_NO_MEMORY = -100;
     /** the system refused a thread */
     static final int ERR_NO_THREAD = -101;
-    /** the system refused a file descriptor */
+    /** the system refused a file descriptor, or has no such descriptor or handle */
     static final int ERR_NO_FD = -102;
     /** not possible in this mode or on this system */
     static final int ERR_UNSUPPORTED = -103;
@@ -86,7 +86,7 @@ final class NativeApi {
     static final int ERR_TIMEOUT = -301;
     /** the fetch was cancelled */
     static final int ERR_CANCELLED = -302;
-    /** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once */
+    /** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place */
     static final int ERR_QUEUE_FULL = -303;
     /** the provider finished without an answer for this key */
     static final int ERR_UNANSWERED = -304;
@@ -110,21 +110,21 @@ final class NativeApi {
     static final int CLOSE_DRAIN = 1;
     /** Invalidates all keys; none is passed. */
     static final int INVALIDATE_F_ALL = 1;
-    /** Entries expire instead of being removed, and stay as fallbacks for their grace. */
+    /** Entries expire instead of being removed, and stay as fallbacks until their grace period ends. */
     static final int INVALIDATE_F_EXPIRE = 2;
-    /** To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail(). */
+    /** A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail(). */
     static final int L2_READ = 1;
-    /** To store entries that were loaded, each only if its key is still as the read found it. */
+    /** A request to store entries that were loaded, each only if its key is still as the read found it. */
     static final int L2_FILL = 2;
-    /** To store entries that were put. */
+    /** A request to store entries that were put. */
     static final int L2_WRITE = 3;
-    /** To remove keys. */
+    /** A request to remove keys. */
     static final int L2_REMOVE = 4;
-    /** To remove all keys; none is named. */
+    /** A request to remove all keys; none is named. */
     static final int L2_CLEAR = 5;
-    /** The second tier compares: a fill is done only if its token still belongs to the key. */
+    /** The second tier compares tokens: it does a fill only if the token of the fill is still that of the key. */
     static final int L2_F_CONDITIONAL = 1;
-    /** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
+    /** The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is written or the token expires. */
     static final int L2_F_LEASES = 2;
     /** The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process. */
     static final int L2_F_OBJECTS = 4;
@@ -164,13 +164,13 @@ final class NativeApi {
     static final int TTL_NEVER = -1;
     /** A TTL: the configuration's. */
     static final int TTL_DEFAULT = -2;
-    /** A grace: none. */
+    /** A grace period: none. */
     static final int STALE_NEVER = -1;
     /** A cost: the cost function's, or else the value's own. */
     static final int COST_DEFAULT = -1;
     /** A priority: the default. */
     static final double PRIORITY_DEFAULT = -1.7976931348623157e+308;
-    /** A put that replaces a live entry keeps its expiry; {@code ttl_ms} applies only if there is none. */
+    /** A put that replaces a live entry keeps the expiry of that entry; {@code ttl_ms} applies only if there is no live entry. */
     static final int PUT_F_KEEP_TTL = 1;
     /** A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry. */
     static final int PUT_F_IF_ABSENT = 2;
@@ -182,11 +182,11 @@ final class NativeApi {
     static final int ENTRY_COST = 90;
     /** An urgency: the default of a refresh. */
     static final int URGENCY_BACKGROUND = -1000;
-    /** The longest version of a record, and the longest tag, in bytes. */
+    /** The maximum length of a tag, and of the version that is stated for a record, in bytes. */
     static final int LABEL_MAX = 255;
-    /** The most tags of an entry. */
+    /** The maximum number of tags of an entry. */
     static final int TAGS_MAX = 16;
-    /** The longest key, in bytes. */
+    /** The maximum length of a key, in bytes. */
     static final int KEY_MAX = 65535;
     /** None: the position failed, or was refused before the lookup. */
     static final int SOURCE_NONE = 0;
@@ -204,23 +204,23 @@ final class NativeApi {
     static final int SOURCE_STALE = 6;
     /** The second tier. */
     static final int SOURCE_L2 = 7;
-    /** It expired. */
+    /** The entry expired. */
     static final int CAUSE_EXPIRED = 1;
-    /** It was evicted to make room for another entry (cache.capacity). */
+    /** The entry was evicted to make room for another one (cache.capacity). */
     static final int CAUSE_CAPACITY = 2;
-    /** It was evicted to make room for another entry's cost (cache.cost_limit). */
+    /** The entry was evicted to make room for another one's cost (cache.cost_limit). */
     static final int CAUSE_COST = 3;
-    /** Another value was stored under its key. */
+    /** Another value was stored under the key. */
     static final int CAUSE_REPLACED = 4;
-    /** It was removed, taken or popped. */
+    /** The entry was removed, taken or popped. */
     static final int CAUSE_REMOVED = 5;
     /** The store was cleared or freed. */
     static final int CAUSE_CLEARED = 6;
-    /** It was refused, and never stored. */
+    /** The value was refused, and never stored. */
     static final int CAUSE_REFUSED = 7;
     /** The store was trimmed or made smaller. */
     static final int CAUSE_TRIMMED = 8;
-    /** It was removed by one of its tags. */
+    /** The entry was removed by one of its tags. */
     static final int CAUSE_TAG = 9;
     /** One position of a fetch is settled. */
     static final int EVENT_RESULT = 1;
@@ -236,7 +236,7 @@ final class NativeApi {
     static final int EVENT_DROP = 6;
     /** A value is no longer in the store. */
     static final int EVENT_REMOVAL = 7;
-    /** An engine is closed. It is the engine's last event. */
+    /** An engine is closed. This is its last event. */
     static final int EVENT_CLOSED = 8;
     /** The second tier has a request to serve. */
     static final int EVENT_L2 = 9;

@@ -4,23 +4,23 @@ package kvlight;
 
 /** Why an entry is no longer in the cache. */
 public enum RemovalCause {
-    /** It expired. */
+    /** The entry expired. */
     EXPIRED(1),
-    /** It was evicted to make room for another entry (cache.capacity). */
+    /** The entry was evicted to make room for another one (cache.capacity). */
     CAPACITY(2),
-    /** It was evicted to make room for another entry's cost (cache.cost_limit). */
+    /** The entry was evicted to make room for another one's cost (cache.cost_limit). */
     COST(3),
-    /** Another value was stored under its key. */
+    /** Another value was stored under the key. */
     REPLACED(4),
-    /** It was removed, taken or popped. */
+    /** The entry was removed, taken or popped. */
     REMOVED(5),
     /** The store was cleared or freed. */
     CLEARED(6),
-    /** It was refused, and never stored. */
+    /** The value was refused, and never stored. */
     REFUSED(7),
     /** The store was trimmed or made smaller. */
     TRIMMED(8),
-    /** It was removed by one of its tags. */
+    /** The entry was removed by one of its tags. */
     TAG(9),
     /** A cause of a later version of the library. */
     UNKNOWN(Integer.MIN_VALUE);

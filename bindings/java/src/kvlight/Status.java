@@ -22,11 +22,11 @@ public enum Status {
     REFUSED(7),
     /** Not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed. */
     TOO_LARGE(8),
-    /** The buffer is too small: call again with the length that was written. */
+    /** The buffer is too small: call again with one of the length that was reported. */
     TRUNCATED(9),
     /** The attempt had ended before this answer arrived. */
     LATE(10),
-    /** Not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed. */
+    /** Not stored: the key has an entry already, or no longer has the expected value; nothing changed. */
     CONFLICT(11),
     /** An argument is out of range or has unknown flags. */
     ERR_INVALID_ARG(-1),
@@ -40,13 +40,13 @@ public enum Status {
     ERR_INVALID_HANDLE(-5),
     /** The key is longer than 65,535 bytes (KVL_KEY_MAX). */
     ERR_KEY_TOO_LONG(-6),
-    /** The bytes of an object value, or the object of a bytes value, were requested. */
+    /** The value or the request is of another kind than this function needs: the bytes of an object, for example. */
     ERR_WRONG_KIND(-7),
     /** The index is not below the length. */
     ERR_OUT_OF_RANGE(-8),
     /** This key of the request has been answered already. */
     ERR_ALREADY_ANSWERED(-9),
-    /** The fetch handle was used before: create one for each fetch. */
+    /** Already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared. */
     ERR_ALREADY_USED(-10),
     /** The configuration has no provider: kvl_config_set_provider(). */
     ERR_NO_PROVIDER(-11),
@@ -58,7 +58,7 @@ public enum Status {
     ERR_NO_MEMORY(-100),
     /** The system refused a thread. */
     ERR_NO_THREAD(-101),
-    /** The system refused a file descriptor. */
+    /** The system refused a file descriptor, or has no such descriptor or handle. */
     ERR_NO_FD(-102),
     /** Not possible in this mode or on this system. */
     ERR_UNSUPPORTED(-103),
@@ -82,7 +82,7 @@ public enum Status {
     ERR_TIMEOUT(-301),
     /** The fetch was cancelled. */
     ERR_CANCELLED(-302),
-    /** The queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once. */
+    /** The queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place. */
     ERR_QUEUE_FULL(-303),
     /** The provider finished without an answer for this key. */
     ERR_UNANSWERED(-304),

@@ -40,13 +40,13 @@ class Status(IntEnum):
     """not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed"""
 
     TRUNCATED = 9
-    """the buffer is too small: call again with the length that was written"""
+    """the buffer is too small: call again with one of the length that was reported"""
 
     LATE = 10
     """the attempt had ended before this answer arrived"""
 
     CONFLICT = 11
-    """not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed"""
+    """not stored: the key has an entry already, or no longer has the expected value; nothing changed"""
 
     ERR_INVALID_ARG = -1
     """an argument is out of range or has unknown flags"""
@@ -67,7 +67,7 @@ class Status(IntEnum):
     """the key is longer than 65,535 bytes (KVL_KEY_MAX)"""
 
     ERR_WRONG_KIND = -7
-    """the bytes of an object value, or the object of a bytes value, were requested"""
+    """the value or the request is of another kind than this function needs: the bytes of an object, for example"""
 
     ERR_OUT_OF_RANGE = -8
     """the index is not below the length"""
@@ -76,7 +76,7 @@ class Status(IntEnum):
     """this key of the request has been answered already"""
 
     ERR_ALREADY_USED = -10
-    """the fetch handle was used before: create one for each fetch"""
+    """already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared"""
 
     ERR_NO_PROVIDER = -11
     """the configuration has no provider: kvl_config_set_provider()"""
@@ -94,7 +94,7 @@ class Status(IntEnum):
     """the system refused a thread"""
 
     ERR_NO_FD = -102
-    """the system refused a file descriptor"""
+    """the system refused a file descriptor, or has no such descriptor or handle"""
 
     ERR_UNSUPPORTED = -103
     """not possible in this mode or on this system"""
@@ -130,7 +130,7 @@ class Status(IntEnum):
     """the fetch was cancelled"""
 
     ERR_QUEUE_FULL = -303
-    """the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once"""
+    """the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place"""
 
     ERR_UNANSWERED = -304
     """the provider finished without an answer for this key"""
@@ -207,7 +207,7 @@ class FetchSettings(TypedDict, total=False):
     """How often a failed key is retried; -1 is no limit. Default: 0."""
 
     retry_shape: Literal["fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential"]
-    """How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed."""
+    """How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. Default: fixed."""
 
     retry_first_ms: int
     """The first exponential pause, in milliseconds. Default: 1000."""
@@ -274,7 +274,7 @@ class Settings(FetchSettings, total=False):
     """The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024."""
 
     removals_max_pending: int
-    """How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit. Default: 1024."""
+    """How many entries that have left an engine's cache may wait for the removal listener or, if there is none, for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The limit is lower for a small cache: no more entries may wait, at no higher cost, than the cache may hold. -1 is no limit. Default: 1024."""
 
     tasks_max_running: int
     """The maximum number of requests with the provider at a time. Default: 4."""
@@ -295,16 +295,16 @@ class Settings(FetchSettings, total=False):
     """The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536."""
 
     queue_order: Literal["fifo", "lifo"]
-    """Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys searches for that key in steps, and does not consider keys that arrive between two of them. Default: fifo."""
+    """Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it finds no place, and queue.overflow applies. A fetch of very many keys searches for such places in steps, and does not consider keys that arrive between two steps. Default: fifo."""
 
     queue_ageing_ms: int
-    """With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0."""
+    """With fifo: the waiting time, in milliseconds, that raises a key's urgency by one, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0."""
 
     queue_share: float
     """The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5."""
 
     queue_overflow: Literal["wait", "reject"]
-    """What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. Default: wait."""
+    """What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as always happens to the key of a fetch of one key. With reject, queue.share has no effect. Default: wait."""
 
     batch_max_keys: int
     """The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20."""
@@ -358,10 +358,10 @@ class Settings(FetchSettings, total=False):
     """Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0."""
 
     refresh_retry_ms: int
-    """The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another. Default: 1000."""
+    """The pause after a failed or dropped refresh ahead, in milliseconds: the first use of the entry after the pause starts another. Default: 1000."""
 
     refresh_jitter: float
-    """For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together. Default: 0."""
+    """The time after which an entry is refreshed ahead is shortened at random, by up to this share, so that entries stored together are not loaded together. Default: 0."""
 
     stale_ttl_ms: int
     """How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0."""
@@ -370,7 +370,7 @@ class Settings(FetchSettings, total=False):
     """How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000."""
 
     l2_timeout_ms: int
-    """How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50."""
+    """How long the second tier may take for a lookup, in milliseconds; then the provider is called. -1 is no limit; 0 is refused. Default: 50."""
 
     l2_write_timeout_ms: int
     """How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000."""
@@ -400,16 +400,16 @@ class Settings(FetchSettings, total=False):
     """The largest value that is written to the second tier, in bytes. Default: 1048576."""
 
     l2_pending_keys: int
-    """How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536."""
+    """How many keys may wait to be written to the second tier. Once more than these have been put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536."""
 
     l2_pending_bytes: int
-    """The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864."""
+    """The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864."""
 
     l2_break_after: int
     """The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Default: 5."""
 
     l2_break_ms: int
-    """How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again. Default: 1000."""
+    """How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. After the same pause a write that failed is repeated. Default: 1000."""
 
     l2_break_cap_ms: int
     """The longest time for which the second tier is not used, in milliseconds. Default: 30000."""

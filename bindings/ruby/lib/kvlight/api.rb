@@ -15,25 +15,25 @@ module Kvlight
   EMPTY = 6 # no event within the timeout, or the wait was interrupted by a wake-up
   REFUSED = 7 # not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed
   TOO_LARGE = 8 # not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed
-  TRUNCATED = 9 # the buffer is too small: call again with the length that was written
+  TRUNCATED = 9 # the buffer is too small: call again with one of the length that was reported
   LATE = 10 # the attempt had ended before this answer arrived
-  CONFLICT = 11 # not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed
+  CONFLICT = 11 # not stored: the key has an entry already, or no longer has the expected value; nothing changed
   ERR_INVALID_ARG = -1 # an argument is out of range or has unknown flags
   ERR_NULL_POINTER = -2 # a pointer that must not be NULL is NULL
   ERR_UNKNOWN_KEY = -3 # no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json()
   ERR_BAD_VALUE = -4 # a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting
   ERR_INVALID_HANDLE = -5 # the runtime has been freed
   ERR_KEY_TOO_LONG = -6 # the key is longer than 65,535 bytes (KVL_KEY_MAX)
-  ERR_WRONG_KIND = -7 # the bytes of an object value, or the object of a bytes value, were requested
+  ERR_WRONG_KIND = -7 # the value or the request is of another kind than this function needs: the bytes of an object, for example
   ERR_OUT_OF_RANGE = -8 # the index is not below the length
   ERR_ALREADY_ANSWERED = -9 # this key of the request has been answered already
-  ERR_ALREADY_USED = -10 # the fetch handle was used before: create one for each fetch
+  ERR_ALREADY_USED = -10 # already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared
   ERR_NO_PROVIDER = -11 # the configuration has no provider: kvl_config_set_provider()
   ERR_NO_CALLBACK = -12 # a callback is NULL and there is no queue for the event
   ERR_BUSY = -13 # still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue
   ERR_NO_MEMORY = -100 # out of memory
   ERR_NO_THREAD = -101 # the system refused a thread
-  ERR_NO_FD = -102 # the system refused a file descriptor
+  ERR_NO_FD = -102 # the system refused a file descriptor, or has no such descriptor or handle
   ERR_UNSUPPORTED = -103 # not possible in this mode or on this system
   ERR_IO = -104 # the file system reported an error: kvl_error_message() gives details
   ERR_CORRUPT = -105 # the file is damaged, or is not a saved cache; entries read before the damage are stored
@@ -45,7 +45,7 @@ module Kvlight
   ERR_PROVIDER = -300 # the provider failed
   ERR_TIMEOUT = -301 # the timeout expired before an answer arrived
   ERR_CANCELLED = -302 # the fetch was cancelled
-  ERR_QUEUE_FULL = -303 # the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once
+  ERR_QUEUE_FULL = -303 # the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place
   ERR_UNANSWERED = -304 # the provider finished without an answer for this key
   ERR_UNAVAILABLE = -305 # the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms
   ERR_PANIC = -900 # an internal error was caught: please report it
@@ -57,14 +57,14 @@ module Kvlight
   CLOSE_CANCEL = 0 # Close at once: open positions are settled with KVL_ERR_CLOSED.
   CLOSE_DRAIN = 1 # Close when accepted work is done, or at the deadline.
   INVALIDATE_F_ALL = 1 # Invalidates all keys; none is passed.
-  INVALIDATE_F_EXPIRE = 2 # Entries expire instead of being removed, and stay as fallbacks for their grace.
-  L2_READ = 1 # To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail().
-  L2_FILL = 2 # To store entries that were loaded, each only if its key is still as the read found it.
-  L2_WRITE = 3 # To store entries that were put.
-  L2_REMOVE = 4 # To remove keys.
-  L2_CLEAR = 5 # To remove all keys; none is named.
-  L2_F_CONDITIONAL = 1 # The second tier compares: a fill is done only if its token still belongs to the key.
-  L2_F_LEASES = 2 # A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.
+  INVALIDATE_F_EXPIRE = 2 # Entries expire instead of being removed, and stay as fallbacks until their grace period ends.
+  L2_READ = 1 # A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail().
+  L2_FILL = 2 # A request to store entries that were loaded, each only if its key is still as the read found it.
+  L2_WRITE = 3 # A request to store entries that were put.
+  L2_REMOVE = 4 # A request to remove keys.
+  L2_CLEAR = 5 # A request to remove all keys; none is named.
+  L2_F_CONDITIONAL = 1 # The second tier compares tokens: it does a fill only if the token of the fill is still that of the key.
+  L2_F_LEASES = 2 # The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is written or the token expires.
   L2_F_OBJECTS = 4 # The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process.
   L2_TTL_UNKNOWN = -2 # A TTL that a second tier does not know.
   BREAKER_CLOSED = 0 # The circuit breaker lets requests through.
@@ -84,18 +84,18 @@ module Kvlight
   CANCEL_CLOSED = 3 # The engine closes.
   TTL_NEVER = -1 # A TTL: the entry never expires.
   TTL_DEFAULT = -2 # A TTL: the configuration's.
-  STALE_NEVER = -1 # A grace: none.
+  STALE_NEVER = -1 # A grace period: none.
   COST_DEFAULT = -1 # A cost: the cost function's, or else the value's own.
   PRIORITY_DEFAULT = -1.7976931348623157e+308 # A priority: the default.
-  PUT_F_KEEP_TTL = 1 # A put that replaces a live entry keeps its expiry; `ttl_ms` applies only if there is none.
+  PUT_F_KEEP_TTL = 1 # A put that replaces a live entry keeps the expiry of that entry; `ttl_ms` applies only if there is no live entry.
   PUT_F_IF_ABSENT = 2 # A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry.
   PUT_F_IF_PRESENT = 4 # A put takes place only if the key has a live entry; otherwise it returns KVL_MISS. A null is an entry.
   FOREVER = -1 # A timeout: none.
   ENTRY_COST = 90 # The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key, plus this.
   URGENCY_BACKGROUND = -1000 # An urgency: the default of a refresh.
-  LABEL_MAX = 255 # The longest version of a record, and the longest tag, in bytes.
-  TAGS_MAX = 16 # The most tags of an entry.
-  KEY_MAX = 65535 # The longest key, in bytes.
+  LABEL_MAX = 255 # The maximum length of a tag, and of the version that is stated for a record, in bytes.
+  TAGS_MAX = 16 # The maximum number of tags of an entry.
+  KEY_MAX = 65535 # The maximum length of a key, in bytes.
   SOURCE_NONE = 0 # None: the position failed, or was refused before the lookup.
   SOURCE_STORE = 1 # The store.
   SOURCE_PROVIDER = 2 # The provider, in a load that this fetch started.
@@ -104,15 +104,15 @@ module Kvlight
   SOURCE_ERROR_MEMORY = 5 # The memory of recent errors.
   SOURCE_STALE = 6 # The store, with an expired entry that served as a fallback.
   SOURCE_L2 = 7 # The second tier.
-  CAUSE_EXPIRED = 1 # It expired.
-  CAUSE_CAPACITY = 2 # It was evicted to make room for another entry (cache.capacity).
-  CAUSE_COST = 3 # It was evicted to make room for another entry's cost (cache.cost_limit).
-  CAUSE_REPLACED = 4 # Another value was stored under its key.
-  CAUSE_REMOVED = 5 # It was removed, taken or popped.
+  CAUSE_EXPIRED = 1 # The entry expired.
+  CAUSE_CAPACITY = 2 # The entry was evicted to make room for another one (cache.capacity).
+  CAUSE_COST = 3 # The entry was evicted to make room for another one's cost (cache.cost_limit).
+  CAUSE_REPLACED = 4 # Another value was stored under the key.
+  CAUSE_REMOVED = 5 # The entry was removed, taken or popped.
   CAUSE_CLEARED = 6 # The store was cleared or freed.
-  CAUSE_REFUSED = 7 # It was refused, and never stored.
+  CAUSE_REFUSED = 7 # The value was refused, and never stored.
   CAUSE_TRIMMED = 8 # The store was trimmed or made smaller.
-  CAUSE_TAG = 9 # It was removed by one of its tags.
+  CAUSE_TAG = 9 # The entry was removed by one of its tags.
   EVENT_RESULT = 1 # One position of a fetch is settled.
   EVENT_RESULTS = 2 # All positions of a batch are settled.
   EVENT_PROGRESS = 3 # Some more positions of a batch are settled.
@@ -120,7 +120,7 @@ module Kvlight
   EVENT_CANCEL = 5 # A request that the program holds is no longer wanted.
   EVENT_DROP = 6 # The last reference to an object without a destructor was dropped: `user_data` is the object.
   EVENT_REMOVAL = 7 # A value is no longer in the store.
-  EVENT_CLOSED = 8 # An engine is closed. It is the engine's last event.
+  EVENT_CLOSED = 8 # An engine is closed. This is its last event.
   EVENT_L2 = 9 # The second tier has a request to serve.
   ERROR_F_PERMANENT = 1 # In the flags of an error: it is not retried, whatever the retry policy is.
   ERROR_F_NO_STALE = 2 # In the flags of an error: it forbids the fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is removed.
@@ -163,7 +163,7 @@ module Kvlight
     cache_error_ttl_ms: "cache.error_ttl_ms",
     # The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Integer; default: 1024.
     cache_error_capacity: "cache.error_capacity",
-    # How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit. Integer; default: 1024.
+    # How many entries that have left an engine's cache may wait for the removal listener or, if there is none, for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The limit is lower for a small cache: no more entries may wait, at no higher cost, than the cache may hold. -1 is no limit. Integer; default: 1024.
     removals_max_pending: "removals.max_pending",
     # The maximum number of requests with the provider at a time. Integer; default: 4.
     tasks_max_running: "tasks.max_running",
@@ -177,13 +177,13 @@ module Kvlight
     tasks_stack_bytes: "tasks.stack_bytes",
     # The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Integer; default: 65536.
     queue_max_keys: "queue.max_keys",
-    # Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys searches for that key in steps, and does not consider keys that arrive between two of them. :fifo, :lifo; default: fifo.
+    # Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it finds no place, and queue.overflow applies. A fetch of very many keys searches for such places in steps, and does not consider keys that arrive between two steps. :fifo, :lifo; default: fifo.
     queue_order: "queue.order",
-    # With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Integer; default: 0.
+    # With fifo: the waiting time, in milliseconds, that raises a key's urgency by one, so that steady urgent traffic starves no key; 0: urgency alone decides. Integer; default: 0.
     queue_ageing_ms: "queue.ageing_ms",
     # The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Float; default: 0.5.
     queue_share: "queue.share",
-    # What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. :wait, :reject; default: wait.
+    # What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as always happens to the key of a fetch of one key. With reject, queue.share has no effect. :wait, :reject; default: wait.
     queue_overflow: "queue.overflow",
     # The maximum number of keys in a request; 1 for a provider that answers one key at a time. Integer; default: 20.
     batch_max_keys: "batch.max_keys",
@@ -219,9 +219,9 @@ module Kvlight
     refresh_after: "refresh.after",
     # Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Integer; default: 0.
     refresh_after_ms: "refresh.after_ms",
-    # The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another. Integer; default: 1000.
+    # The pause after a failed or dropped refresh ahead, in milliseconds: the first use of the entry after the pause starts another. Integer; default: 1000.
     refresh_retry_ms: "refresh.retry_ms",
-    # For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together. Float; default: 0.
+    # The time after which an entry is refreshed ahead is shortened at random, by up to this share, so that entries stored together are not loaded together. Float; default: 0.
     refresh_jitter: "refresh.jitter",
     # How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Integer; default: 0.
     stale_ttl_ms: "stale.ttl_ms",
@@ -229,7 +229,7 @@ module Kvlight
     stale_retry_ms: "stale.retry_ms",
     # How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Integer; default: -1.
     stale_timeout_ms: "stale.timeout_ms",
-    # How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Integer; default: 50.
+    # How long the second tier may take for a lookup, in milliseconds; then the provider is called. -1 is no limit; 0 is refused. Integer; default: 50.
     l2_timeout_ms: "l2.timeout_ms",
     # How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Integer; default: 5000.
     l2_write_timeout_ms: "l2.write_timeout_ms",
@@ -249,13 +249,13 @@ module Kvlight
     l2_max_asking: "l2.max_asking",
     # The largest value that is written to the second tier, in bytes. Integer; default: 1048576.
     l2_max_value: "l2.max_value",
-    # How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Integer; default: 65536.
+    # How many keys may wait to be written to the second tier. Once more than these have been put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Integer; default: 65536.
     l2_pending_keys: "l2.pending_keys",
-    # The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Integer; default: 67108864.
+    # The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Integer; default: 67108864.
     l2_pending_bytes: "l2.pending_bytes",
     # The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Integer; default: 5.
     l2_break_after: "l2.break_after",
-    # How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again. Integer; default: 1000.
+    # How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. After the same pause a write that failed is repeated. Integer; default: 1000.
     l2_break_ms: "l2.break_ms",
     # The longest time for which the second tier is not used, in milliseconds. Integer; default: 30000.
     l2_break_cap_ms: "l2.break_cap_ms",
@@ -277,7 +277,7 @@ module Kvlight
     urgency: "urgency",
     # How often a failed key is retried; -1 is no limit. Integer; default: 0.
     retry_count: "retry.count",
-    # How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. :fixed, :exponential, :exponential_then_fixed, :fixed_then_exponential; default: fixed.
+    # How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. :fixed, :exponential, :exponential_then_fixed, :fixed_then_exponential; default: fixed.
     retry_shape: "retry.shape",
     # The first exponential pause, in milliseconds. Integer; default: 1000.
     retry_first_ms: "retry.first_ms",

@@ -17,7 +17,8 @@ module Kvlight
       ObjectSpace.define_finalizer(self, Request.finalizer(handle))
     end
 
-    # The finalizer. The open keys of a request that was never finished fail with KVL_ERR_UNANSWERED.
+    # Returns a finalizer that releases the request. If it was never finished, that finishes it: its open keys fail with
+    # KVL_ERR_UNANSWERED, or are null with batch.omitted_is_null.
     def self.finalizer(handle)
       proc { Native.kvl_request_release(handle) }
     end
@@ -86,12 +87,12 @@ module Kvlight
       finish
     end
 
-    # Whether no caller waits for the request any longer.
+    # Whether the request is no longer wanted: no caller waits for it, its attempt has timed out, or the engine is closing.
     def cancelled?
       call { Native.kvl_request_is_cancelled(_1) } != CANCEL_NO
     end
 
-    # The number of a key's attempt, from 1.
+    # Which attempt to load the key this is: 1 for the first.
     def attempt(key)
       at = @positions.fetch(key)
       call { Native.kvl_request_attempt(_1, at) }

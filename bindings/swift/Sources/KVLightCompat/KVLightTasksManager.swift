@@ -46,7 +46,7 @@ public final class KVLightTasksManager<K: Hashable, Element> {
         }
     }
 
-    /// Calls `completion` once for each position, several at the same time.
+    /// Calls `completion` once for each position; several of these calls may run at the same time.
     public func fetch(keys: [K], completion: @escaping ResultCallback) {
         let numbers = self.keys.pin(keys)
         let deliver: (Int, Result<Element?, Error>) -> Void = { [keyTable = self.keys, store] i, result in
@@ -86,7 +86,8 @@ public final class KVLightTasksManager<K: Hashable, Element> {
 
     // MARK: Implementation
 
-    /// The element in the store; `nil` if the key has to be fetched. A key without a number was never stored.
+    /// The element in the store, `.some(nil)` for a key known to be absent, or `nil` if the key has to be fetched. A key without a number is not in the
+    /// store.
     @inlinable
     func resident(_ key: K) -> Element?? {
         keys.number(of: key).flatMap { engine.get($0) }

@@ -370,7 +370,7 @@ impl<H: Host> Table<H> {
         self.counts.tier_outdated += u64::from(found == Some(Found::Entry) && !is_whole);
         // A write since the look began has changed the second tier too.
         if let (Some(found), true) = (found, is_whole)
-            && let Some(token) = tier.right_of(found, token)
+            && let Some(token) = tier.fill_token(found, token)
         {
             tier.marks.insert(id, Mark::Fills { token, cleared: tier.behind.cleared });
         }

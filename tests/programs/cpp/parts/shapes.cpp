@@ -6,7 +6,7 @@ struct secret {
     int word = 7;
 };
 
-// The program has a C function of the same name, as plugins may all have an `init`.
+// The program (identity.cpp) has an extern "C" function of the same name, just as several plugins may each have an `init`.
 extern "C" __attribute__((visibility("hidden"))) void shapes_of_a_function(kvl::value *value);
 extern "C" void shapes_of_a_function(kvl::value *value)
 {
