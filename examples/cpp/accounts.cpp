@@ -81,8 +81,8 @@ int main(int argc, char **argv)
 
     std::cout << "by a batch\n";
     auto all = accounts.fetch_all_wait(ids).value();
-    for (kvl::result is : all)
-        print(is, is.key());
+    for (kvl::result one : all)
+        print(one, one.key());
     std::cout << all.count(KVL_COUNT_VALUES) << " found, " << all.count(KVL_COUNT_NULLS) << " absent, " << all.count(KVL_COUNT_FAILED) << " failed\n";
 
     std::cout << "by a future\n";

@@ -11,8 +11,8 @@ int main()
         long n = std::strtol(std::string(number).c_str(), nullptr, 10);
         return std::to_string(n * n);
     }));
-    for (kvl::result is : squares.fetch_all_wait({"7", "8", "7"}).value())
-        std::cout << is.key() << " squared is " << is.bytes() << "\n";
+    for (kvl::result square : squares.fetch_all_wait({"7", "8", "7"}).value())
+        std::cout << square.key() << " squared is " << square.bytes() << "\n";
     std::cout << "and again " << squares.fetch_wait("7")->bytes() << "\n";
     squares.join();
 }

@@ -142,7 +142,7 @@ namespace Kvlight
         /// thread pool, one call at a time; the task of the fetch completes after the last call, unless its token is cancelled.</summary>
         public Action<long, long, long> Progress { get; set; }
 
-        /// <summary>The minimum number of keys that settle between two reports of progress.</summary>
+        /// <summary>Progress is reported each time at least this many more keys are settled, and when all are.</summary>
         public long ProgressStep { get; set; } = 1;
 
         /// <summary>Whether these options change nothing.</summary>

@@ -97,7 +97,7 @@ function sharing(SecondTier $tier, callable $provider, mixed ...$more): Tasks
 
 $scenarios = [];
 
-$scenarios['t02 two caches share the strings, arrays and absences that one loaded'] = function () {
+$scenarios['t02 a second cache finds the strings, arrays and absences that the first one loaded'] = function () {
     $tier = new MemoryTier();
     $rows = ['7' => 'text', 'array' => ['deep' => [1.5, true]], 'absent' => null];
     [$one, $other] = [sharing($tier, fn () => $rows), sharing($tier, fn () => [])];
@@ -151,20 +151,20 @@ $scenarios['l08 memory does not grow with what is read and stored'] = function (
 $scenarios['t03 a write beats an older load'] = function () {
     $tier = new MemoryTier();
     $request = null;
-    $loads = sharing($tier, function (array $keys, $theRequest) use (&$request) { $request = $theRequest; });
-    $writes = sharing($tier, fn () => []);
-    $fetch = $loads->start('k');
+    $loader = sharing($tier, function (array $keys, $theRequest) use (&$request) { $request = $theRequest; });
+    $writer = sharing($tier, fn () => []);
+    $fetch = $loader->start('k');
     while ($request === null) {
-        $loads->poll(100);
+        $loader->poll(100);
     }
-    $writes->put('k', 'new');
-    equal($writes->syncSecondTier(60_000), true, 'written');
-    $loads->invalidate(['k']);
+    $writer->put('k', 'new');
+    equal($writer->syncSecondTier(60_000), true, 'written');
+    $loader->invalidate(['k']);
     $request->resolve(0, 'old');
     $request->finish();
-    equal([$fetch->wait()->value(), $loads->fetch('k'), in_array('fill', $tier->calls, true)], ['old', 'new', false], 'the loads');
-    $loads->close();
-    $writes->close();
+    equal([$fetch->wait()->value(), $loader->fetch('k'), in_array('fill', $tier->calls, true)], ['old', 'new', false], 'the loads');
+    $loader->close();
+    $writer->close();
 };
 
 $scenarios['t01 no caller sees what the second tier does wrong'] = function () {

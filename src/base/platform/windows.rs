@@ -126,7 +126,7 @@ pub fn unblock_signals(_signals: &SignalSet) {}
 pub struct ReadyFlag(OwnedHandle);
 
 impl ReadyFlag {
-    /// Creates a lowered flag. There is only one kind.
+    /// Creates a lowered flag, which is always an event: `_pipe` is ignored.
     pub fn new(_pipe: bool) -> Result<ReadyFlag, NoReadyFlag> {
         const BY_HAND: i32 = 1;
         // SAFETY: the pointers are null, which means "no name" and "default access rights".

@@ -1,5 +1,5 @@
-//! Fetches that join a load and cannot end before it: the table keeps only their receivers (rules F06, F08, F09, F11, F13, F19, R02, L05,
-//! L07).
+//! Joiners: fetches of one key that joined a load and that nothing but its end can settle. For each of them the table keeps only where the
+//! outcome is delivered (rules F06, F08, F09, F11, F13, F19, R02, L05, L07).
 
 use super::harness::{Harness, Options, Summary, Waiter, failed_with, ms, stale, value};
 use kvlight::base::Status;

@@ -151,7 +151,7 @@ fn t10_f08_a_write_ends_the_wait() {
 }
 
 #[test]
-fn t10_l05_a_close_ends_the_wait() {
+fn t10_l05_a_close_ends_the_wait_and_a_drain_lets_it_finish() {
     for drains in [false, true] {
         let mut harness = with_tier(|_| {});
         let waiter = harness.fetch("k");
@@ -181,7 +181,7 @@ fn t10_a_refresh_waits_for_no_other_process() {
 #[test]
 fn t10_t01_a_second_tier_that_stops_answering_ends_the_wait() {
     let mut harness = with_tier(|settings| settings.second_tier.break_after = 1);
-    let (slow, avoided) = (harness.fetch("a"), harness.fetch("b"));
+    let (first, second) = (harness.fetch("a"), harness.fetch("b"));
     for nth in 0..2 {
         let id = harness.tier[nth].id;
         harness.step(|table, cx| table.tier_answer(id, 0, TierAnswer::Leased, cx));
@@ -194,7 +194,7 @@ fn t10_t01_a_second_tier_that_stops_answering_ends_the_wait() {
             harness.answer(nth, &key, "mine");
         }
     }
-    assert_eq!((slow.outcome(), avoided.outcome()), (value("mine"), value("mine")));
+    assert_eq!((first.outcome(), second.outcome()), (value("mine"), value("mine")));
 }
 
 #[test]
@@ -216,8 +216,8 @@ fn s19_t10_very_many_polls_are_begun_in_steps() {
     assert_eq!(harness.tier[before..].iter().map(|handout| handout.keys.len()).sum::<usize>(), 300);
 }
 
-/// All places are held by keys that the large fetch wants too. However many other keys need a place, the search passes each holder once,
-/// and only a few in each step.
+/// Every place in the queue is held by a key that the large fetch asks for, too, and so must not be displaced. However many of its other keys
+/// need a place, the search looks at each held place once, and only at a few in each step.
 #[test]
 fn s19_f13b_a_search_for_places_after_a_look_in_the_second_tier_is_done_in_steps() {
     const STEP: usize = 16;
@@ -247,7 +247,7 @@ fn s19_f13b_a_search_for_places_after_a_look_in_the_second_tier_is_done_in_steps
         }
         let least = (many + HELD) / (STEP + 1);
         assert!((least..2 * least).contains(&holds), "{many} keys: {holds} holds, at least {least} expected");
-        assert!(own.iter().all(|waiter| !waiter.has_ended()), "no key of its own has lost its place (F13g)");
+        assert!(own.iter().all(|waiter| !waiter.has_ended()), "the large fetch has taken no place from its own keys (F13g)");
         assert!((0..many).all(|nth| batch.details(nth).status() == Status::ERR_QUEUE_FULL));
     }
 }

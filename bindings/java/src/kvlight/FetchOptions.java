@@ -30,7 +30,7 @@ public final class FetchOptions extends FetchSettings<FetchOptions> {
     /**
      * Reports the progress of the fetch.
      *
-     * @param step the least number of keys that are settled between two reports, 1 or above
+     * @param step a report is made each time at least this many more keys are settled, and when all are; 1 or more
      * @param function receives the reports
      * @return this
      */

@@ -1,5 +1,5 @@
 // When bench.sh also measures the library whose interface KVLightCompat has, it compiles this file into that library's module. The file
-// adds a public initialiser that the library lacks and, on systems other than Apple's, the functions of Apple's that it calls.
+// adds a public initialiser that the library lacks and, on systems other than Apple's, replacements for what it uses of Apple's.
 
 import Foundation
 

@@ -103,7 +103,7 @@ extension CompatCases.Cases: Manager {}
 extension OriginalCases.Cases: Manager {}
 #endif
 
-/// The work that is measured of all three libraries: its name in the table for KVLight, and for the two managers.
+/// The work that is measured for KVLight, KVLightCompat and the original alike: its name in the table for KVLight, and for the other two.
 let compared: [(work: String, managers: String)] = [
     ("getElement, Int key, of 1,000", "getElement, of 1,000"),
     ("getElement, Int key, of 100,000", "getElement, of 100,000"),
@@ -236,8 +236,8 @@ struct Bench {
                     for _ in 0..<resident / thousand.count { await manager.awaitAll(thousand) }
                 })
             }
-            let fresh = (round + 1) * 1_000_000
-            let strangers = Array(fresh..<fresh + 100_000)
+            let firstAbsent = (round + 1) * 1_000_000
+            let strangers = Array(firstAbsent..<firstAbsent + 100_000)
             // An instant provider, so that the library is measured and not the creation of elements.
             let element: String? = "post"
             let absent = KVLightTasks<Int, String>(
@@ -248,7 +248,7 @@ struct Bench {
                 _ = try await absent.pairs(for: strangers)
             })
             table.add("fetch(key:), absent, one after the other", try await nanoseconds(5000) {
-                for key in 0..<5000 { _ = try await absent.fetch(key: fresh + 200_000 + key) }
+                for key in 0..<5000 { _ = try await absent.fetch(key: firstAbsent + 200_000 + key) }
             })
             await absent.close()
             for (name, manager) in managers {

@@ -15,7 +15,7 @@ public enum KVLightError: Error, Hashable, Sendable {
     case closed
     /// A key has at most 65,535 bytes.
     case keyTooLong
-    /// A provider failed without a Swift error.
+    /// The provider failed with a code and a message in place of a Swift error.
     case provider(code: Int, message: String)
     /// The circuit breaker is open (``CircuitBreaker``), so the provider was not called.
     case unavailable
@@ -104,10 +104,10 @@ public struct RetryLater: Error {
     }
 }
 
-/// Why a server cannot be the second tier, and how to fix that: its URL is wrong, or libkvlight_redis cannot be loaded.
+/// A server cannot be the second tier, because its URL is wrong or libkvlight_redis cannot be loaded. The description says how to fix that.
 public struct SharingError: Error, LocalizedError, CustomStringConvertible {
     public let description: String
-    /// The status of every call of an engine that has no connection for this reason.
+    /// An engine that has no connection for this reason fails every call with this status.
     let status: kvl_status_t
 
     public var errorDescription: String? { description }

@@ -15,7 +15,7 @@ public struct CacheStatistics {
     /// Called after each lookup is counted, with the counters and the result of the lookup.
     public var report: ((Self, CacheRecord) -> Void)?
 
-    /// A different number for each instance and after each reset; never 0.
+    /// Identifies one period of counting: new after each reset, and kept by copies; never 0.
     public private(set) var tracingID: UInt64 = TracingNumbers.next()
     public private(set) var invalidKeyCount = 0
     public private(set) var nullElementHitCount = 0
@@ -42,7 +42,7 @@ public struct CacheStatistics {
         report?(self, record)
     }
 
-    /// Resets the counters, and sets another tracing number; `report` is kept.
+    /// Resets the counters, and sets another `tracingID`; `report` is kept.
     public mutating func reset() {
         let report = self.report
         self = CacheStatistics()

@@ -171,8 +171,8 @@ import Testing
         #expect(one == 0, "the actor was left and entered again \(one) times")
         let many = try await homebody.hopsOfMany(["k", "k"])
         #expect(many == 0, "the actor was left and entered again \(many) times")
-        let away = await homebody.hopsOfASleep()
-        #expect(away > 0, "the actor's hops are not counted")
+        let hops = await homebody.hopsOfASleep()
+        #expect(hops > 0, "the actor's hops are not counted")
     }
 
     @Test func anInvalidKeyIsNilWithoutACallOfTheProvider() async throws {
@@ -222,7 +222,7 @@ import Testing
     }
 }
 
-/// An actor that counts how often it is entered: each hop away from it ends with an entry.
+/// An actor that counts the jobs of its executor: when a call leaves the actor, its return is one more job.
 actor Homebody {
     private final class Executor: SerialExecutor {
         let entries = Locked(0)

@@ -1,4 +1,4 @@
-// Macros of other headers, defined before kvlight.hpp: the header compiles with the same meaning, and leaves the macros unchanged.
+// Defines macros of other headers before it includes kvlight.hpp: that must compile, mean the same as without them, and leave them defined.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -31,730 +31,731 @@
 #include <coroutine>
 #endif
 
-// From Apple's AssertMacros, curses, sys/types.h, Arduino and test frameworks: macros that look like functions.
+// From Apple's AssertMacros, curses, sys/types.h, Arduino and test frameworks: function-like macros. Their bodies are
+// invalid, so that any use of a macro in the header fails to compile.
 #undef check
-#define check(...) is no C++ any more
+#define check(...) is not valid C++
 #undef verify
-#define verify(...) is no C++ any more
+#define verify(...) is not valid C++
 #undef require
-#define require(...) is no C++ any more
+#define require(...) is not valid C++
 #undef fail
-#define fail(...) is no C++ any more
+#define fail(...) is not valid C++
 #undef clear
-#define clear(...) is no C++ any more
+#define clear(...) is not valid C++
 #undef close
-#define close(...) is no C++ any more
+#define close(...) is not valid C++
 #undef move
-#define move(...) is no C++ any more
+#define move(...) is not valid C++
 #undef refresh
-#define refresh(...) is no C++ any more
+#define refresh(...) is not valid C++
 #undef min
-#define min(...) is no C++ any more
+#define min(...) is not valid C++
 #undef max
-#define max(...) is no C++ any more
+#define max(...) is not valid C++
 #undef box
-#define box(...) is no C++ any more
+#define box(...) is not valid C++
 #undef timeout
-#define timeout(...) is no C++ any more
+#define timeout(...) is not valid C++
 #undef erase
-#define erase(...) is no C++ any more
+#define erase(...) is not valid C++
 #undef read
-#define read(...) is no C++ any more
+#define read(...) is not valid C++
 #undef write
-#define write(...) is no C++ any more
+#define write(...) is not valid C++
 #undef open
-#define open(...) is no C++ any more
+#define open(...) is not valid C++
 #undef accept
-#define accept(...) is no C++ any more
+#define accept(...) is not valid C++
 #undef send
-#define send(...) is no C++ any more
+#define send(...) is not valid C++
 #undef select
-#define select(...) is no C++ any more
+#define select(...) is not valid C++
 #undef echo
-#define echo(...) is no C++ any more
+#define echo(...) is not valid C++
 #undef end
-#define end(...) is no C++ any more
+#define end(...) is not valid C++
 #undef error
-#define error(...) is no C++ any more
+#define error(...) is not valid C++
 #undef swap
-#define swap(...) is no C++ any more
+#define swap(...) is not valid C++
 #undef likely
-#define likely(...) is no C++ any more
+#define likely(...) is not valid C++
 #undef unlikely
-#define unlikely(...) is no C++ any more
+#define unlikely(...) is not valid C++
 #undef major
-#define major(...) is no C++ any more
+#define major(...) is not valid C++
 #undef minor
-#define minor(...) is no C++ any more
+#define minor(...) is not valid C++
 #undef makedev
-#define makedev(...) is no C++ any more
+#define makedev(...) is not valid C++
 #undef abs
-#define abs(...) is no C++ any more
+#define abs(...) is not valid C++
 #undef round
-#define round(...) is no C++ any more
+#define round(...) is not valid C++
 #undef F
-#define F(...) is no C++ any more
+#define F(...) is not valid C++
 #undef B
-#define B(...) is no C++ any more
+#define B(...) is not valid C++
 #undef CHECK
-#define CHECK(...) is no C++ any more
+#define CHECK(...) is not valid C++
 #undef REQUIRE
-#define REQUIRE(...) is no C++ any more
+#define REQUIRE(...) is not valid C++
 #undef VERIFY
-#define VERIFY(...) is no C++ any more
+#define VERIFY(...) is not valid C++
 #undef FAIL
-#define FAIL(...) is no C++ any more
+#define FAIL(...) is not valid C++
 #undef ERROR_IF
-#define ERROR_IF(...) is no C++ any more
+#define ERROR_IF(...) is not valid C++
 #undef value_of
-#define value_of(...) is no C++ any more
+#define value_of(...) is not valid C++
 #undef test
-#define test(...) is no C++ any more
+#define test(...) is not valid C++
 #undef expect
-#define expect(...) is no C++ any more
+#define expect(...) is not valid C++
 #undef ensure
-#define ensure(...) is no C++ any more
+#define ensure(...) is not valid C++
 #undef bounds
-#define bounds(...) is no C++ any more
-// From X11, Windows, complex.h, Qt and GNU C++ itself: macros that look like names.
+#define bounds(...) is not valid C++
+// From X11, Windows, complex.h, Qt and GNU C++ itself: object-like macros.
 #undef A
-#define A is no C++ any more
+#define A is not valid C++
 #undef C
-#define C is no C++ any more
+#define C is not valid C++
 #undef D
-#define D is no C++ any more
+#define D is not valid C++
 #undef E
-#define E is no C++ any more
+#define E is not valid C++
 #undef G
-#define G is no C++ any more
+#define G is not valid C++
 #undef H
-#define H is no C++ any more
+#define H is not valid C++
 #undef I
-#define I is no C++ any more
+#define I is not valid C++
 #undef J
-#define J is no C++ any more
+#define J is not valid C++
 #undef K
-#define K is no C++ any more
+#define K is not valid C++
 #undef L
-#define L is no C++ any more
+#define L is not valid C++
 #undef M
-#define M is no C++ any more
+#define M is not valid C++
 #undef N
-#define N is no C++ any more
+#define N is not valid C++
 #undef O
-#define O is no C++ any more
+#define O is not valid C++
 #undef P
-#define P is no C++ any more
+#define P is not valid C++
 #undef Q
-#define Q is no C++ any more
+#define Q is not valid C++
 #undef R
-#define R is no C++ any more
+#define R is not valid C++
 #undef S
-#define S is no C++ any more
+#define S is not valid C++
 #undef T
-#define T is no C++ any more
+#define T is not valid C++
 #undef U
-#define U is no C++ any more
+#define U is not valid C++
 #undef V
-#define V is no C++ any more
+#define V is not valid C++
 #undef W
-#define W is no C++ any more
+#define W is not valid C++
 #undef X
-#define X is no C++ any more
+#define X is not valid C++
 #undef Y
-#define Y is no C++ any more
+#define Y is not valid C++
 #undef Z
-#define Z is no C++ any more
+#define Z is not valid C++
 #undef ERROR
-#define ERROR is no C++ any more
+#define ERROR is not valid C++
 #undef Status
-#define Status is no C++ any more
+#define Status is not valid C++
 #undef None
-#define None is no C++ any more
+#define None is not valid C++
 #undef True
-#define True is no C++ any more
+#define True is not valid C++
 #undef False
-#define False is no C++ any more
+#define False is not valid C++
 #undef Bool
-#define Bool is no C++ any more
+#define Bool is not valid C++
 #undef Success
-#define Success is no C++ any more
+#define Success is not valid C++
 #undef Always
-#define Always is no C++ any more
+#define Always is not valid C++
 #undef Never
-#define Never is no C++ any more
+#define Never is not valid C++
 #undef Complex
-#define Complex is no C++ any more
+#define Complex is not valid C++
 #undef Convex
-#define Convex is no C++ any more
+#define Convex is not valid C++
 #undef Above
-#define Above is no C++ any more
+#define Above is not valid C++
 #undef Below
-#define Below is no C++ any more
+#define Below is not valid C++
 #undef small
-#define small is no C++ any more
+#define small is not valid C++
 #undef near
-#define near is no C++ any more
+#define near is not valid C++
 #undef far
-#define far is no C++ any more
+#define far is not valid C++
 #undef huge
-#define huge is no C++ any more
+#define huge is not valid C++
 #undef pascal
-#define pascal is no C++ any more
+#define pascal is not valid C++
 #undef interface
-#define interface is no C++ any more
+#define interface is not valid C++
 #undef IN
-#define IN is no C++ any more
+#define IN is not valid C++
 #undef OUT
-#define OUT is no C++ any more
+#define OUT is not valid C++
 #undef OPTIONAL
-#define OPTIONAL is no C++ any more
+#define OPTIONAL is not valid C++
 #undef TRUE
-#define TRUE is no C++ any more
+#define TRUE is not valid C++
 #undef FALSE
-#define FALSE is no C++ any more
+#define FALSE is not valid C++
 #undef DELETE
-#define DELETE is no C++ any more
+#define DELETE is not valid C++
 #undef CONST
-#define CONST is no C++ any more
+#define CONST is not valid C++
 #undef VOID
-#define VOID is no C++ any more
+#define VOID is not valid C++
 #undef CALLBACK
-#define CALLBACK is no C++ any more
+#define CALLBACK is not valid C++
 #undef OK
-#define OK is no C++ any more
+#define OK is not valid C++
 #undef FAILED
-#define FAILED is no C++ any more
+#define FAILED is not valid C++
 #undef EMPTY
-#define EMPTY is no C++ any more
+#define EMPTY is not valid C++
 #undef NONE
-#define NONE is no C++ any more
+#define NONE is not valid C++
 #undef unix
-#define unix is no C++ any more
+#define unix is not valid C++
 #undef linux
-#define linux is no C++ any more
+#define linux is not valid C++
 #undef i386
-#define i386 is no C++ any more
+#define i386 is not valid C++
 #undef emit
-#define emit is no C++ any more
+#define emit is not valid C++
 #undef signals
-#define signals is no C++ any more
+#define signals is not valid C++
 #undef slots
-#define slots is no C++ any more
+#define slots is not valid C++
 #undef foreach
-#define foreach is no C++ any more
+#define foreach is not valid C++
 #undef forever
-#define forever is no C++ any more
+#define forever is not valid C++
 #undef Type_
-#define Type_ is no C++ any more
+#define Type_ is not valid C++
 #undef Handle
-#define Handle is no C++ any more
+#define Handle is not valid C++
 #undef Key
-#define Key is no C++ any more
+#define Key is not valid C++
 #undef Value
-#define Value is no C++ any more
+#define Value is not valid C++
 #undef Result
-#define Result is no C++ any more
+#define Result is not valid C++
 #undef Error
-#define Error is no C++ any more
+#define Error is not valid C++
 #undef Config
-#define Config is no C++ any more
+#define Config is not valid C++
 #undef DOMAIN
-#define DOMAIN is no C++ any more
+#define DOMAIN is not valid C++
 #undef OVERFLOW
-#define OVERFLOW is no C++ any more
+#define OVERFLOW is not valid C++
 #undef UNDERFLOW
-#define UNDERFLOW is no C++ any more
+#define UNDERFLOW is not valid C++
 #undef PAGE_SIZE
-#define PAGE_SIZE is no C++ any more
+#define PAGE_SIZE is not valid C++
 #undef MIN
-#define MIN is no C++ any more
+#define MIN is not valid C++
 #undef MAX
-#define MAX is no C++ any more
+#define MAX is not valid C++
 #undef stat_of
-#define stat_of is no C++ any more
+#define stat_of is not valid C++
 
 #include <kvlight.hpp>
 
 // The header has restored the program's macros. Each must still be defined; it is undefined here for the rest of the file.
 #ifndef check
-#error check is no macro any more
+#error check is undefined: the header must leave it
 #endif
 #undef check
 #ifndef verify
-#error verify is no macro any more
+#error verify is undefined: the header must leave it
 #endif
 #undef verify
 #ifndef require
-#error require is no macro any more
+#error require is undefined: the header must leave it
 #endif
 #undef require
 #ifndef fail
-#error fail is no macro any more
+#error fail is undefined: the header must leave it
 #endif
 #undef fail
 #ifndef clear
-#error clear is no macro any more
+#error clear is undefined: the header must leave it
 #endif
 #undef clear
 #ifndef close
-#error close is no macro any more
+#error close is undefined: the header must leave it
 #endif
 #undef close
 #ifndef move
-#error move is no macro any more
+#error move is undefined: the header must leave it
 #endif
 #undef move
 #ifndef refresh
-#error refresh is no macro any more
+#error refresh is undefined: the header must leave it
 #endif
 #undef refresh
 #ifndef min
-#error min is no macro any more
+#error min is undefined: the header must leave it
 #endif
 #undef min
 #ifndef max
-#error max is no macro any more
+#error max is undefined: the header must leave it
 #endif
 #undef max
 #ifndef box
-#error box is no macro any more
+#error box is undefined: the header must leave it
 #endif
 #undef box
 #ifndef timeout
-#error timeout is no macro any more
+#error timeout is undefined: the header must leave it
 #endif
 #undef timeout
 #ifndef erase
-#error erase is no macro any more
+#error erase is undefined: the header must leave it
 #endif
 #undef erase
 #ifndef read
-#error read is no macro any more
+#error read is undefined: the header must leave it
 #endif
 #undef read
 #ifndef write
-#error write is no macro any more
+#error write is undefined: the header must leave it
 #endif
 #undef write
 #ifndef open
-#error open is no macro any more
+#error open is undefined: the header must leave it
 #endif
 #undef open
 #ifndef accept
-#error accept is no macro any more
+#error accept is undefined: the header must leave it
 #endif
 #undef accept
 #ifndef send
-#error send is no macro any more
+#error send is undefined: the header must leave it
 #endif
 #undef send
 #ifndef select
-#error select is no macro any more
+#error select is undefined: the header must leave it
 #endif
 #undef select
 #ifndef echo
-#error echo is no macro any more
+#error echo is undefined: the header must leave it
 #endif
 #undef echo
 #ifndef end
-#error end is no macro any more
+#error end is undefined: the header must leave it
 #endif
 #undef end
 #ifndef error
-#error error is no macro any more
+#error error is undefined: the header must leave it
 #endif
 #undef error
 #ifndef swap
-#error swap is no macro any more
+#error swap is undefined: the header must leave it
 #endif
 #undef swap
 #ifndef likely
-#error likely is no macro any more
+#error likely is undefined: the header must leave it
 #endif
 #undef likely
 #ifndef unlikely
-#error unlikely is no macro any more
+#error unlikely is undefined: the header must leave it
 #endif
 #undef unlikely
 #ifndef major
-#error major is no macro any more
+#error major is undefined: the header must leave it
 #endif
 #undef major
 #ifndef minor
-#error minor is no macro any more
+#error minor is undefined: the header must leave it
 #endif
 #undef minor
 #ifndef makedev
-#error makedev is no macro any more
+#error makedev is undefined: the header must leave it
 #endif
 #undef makedev
 #ifndef abs
-#error abs is no macro any more
+#error abs is undefined: the header must leave it
 #endif
 #undef abs
 #ifndef round
-#error round is no macro any more
+#error round is undefined: the header must leave it
 #endif
 #undef round
 #ifndef F
-#error F is no macro any more
+#error F is undefined: the header must leave it
 #endif
 #undef F
 #ifndef B
-#error B is no macro any more
+#error B is undefined: the header must leave it
 #endif
 #undef B
 #ifndef CHECK
-#error CHECK is no macro any more
+#error CHECK is undefined: the header must leave it
 #endif
 #undef CHECK
 #ifndef REQUIRE
-#error REQUIRE is no macro any more
+#error REQUIRE is undefined: the header must leave it
 #endif
 #undef REQUIRE
 #ifndef VERIFY
-#error VERIFY is no macro any more
+#error VERIFY is undefined: the header must leave it
 #endif
 #undef VERIFY
 #ifndef FAIL
-#error FAIL is no macro any more
+#error FAIL is undefined: the header must leave it
 #endif
 #undef FAIL
 #ifndef ERROR_IF
-#error ERROR_IF is no macro any more
+#error ERROR_IF is undefined: the header must leave it
 #endif
 #undef ERROR_IF
 #ifndef value_of
-#error value_of is no macro any more
+#error value_of is undefined: the header must leave it
 #endif
 #undef value_of
 #ifndef test
-#error test is no macro any more
+#error test is undefined: the header must leave it
 #endif
 #undef test
 #ifndef expect
-#error expect is no macro any more
+#error expect is undefined: the header must leave it
 #endif
 #undef expect
 #ifndef ensure
-#error ensure is no macro any more
+#error ensure is undefined: the header must leave it
 #endif
 #undef ensure
 #ifndef bounds
-#error bounds is no macro any more
+#error bounds is undefined: the header must leave it
 #endif
 #undef bounds
 #ifndef A
-#error A is no macro any more
+#error A is undefined: the header must leave it
 #endif
 #undef A
 #ifndef C
-#error C is no macro any more
+#error C is undefined: the header must leave it
 #endif
 #undef C
 #ifndef D
-#error D is no macro any more
+#error D is undefined: the header must leave it
 #endif
 #undef D
 #ifndef E
-#error E is no macro any more
+#error E is undefined: the header must leave it
 #endif
 #undef E
 #ifndef G
-#error G is no macro any more
+#error G is undefined: the header must leave it
 #endif
 #undef G
 #ifndef H
-#error H is no macro any more
+#error H is undefined: the header must leave it
 #endif
 #undef H
 #ifndef I
-#error I is no macro any more
+#error I is undefined: the header must leave it
 #endif
 #undef I
 #ifndef J
-#error J is no macro any more
+#error J is undefined: the header must leave it
 #endif
 #undef J
 #ifndef K
-#error K is no macro any more
+#error K is undefined: the header must leave it
 #endif
 #undef K
 #ifndef L
-#error L is no macro any more
+#error L is undefined: the header must leave it
 #endif
 #undef L
 #ifndef M
-#error M is no macro any more
+#error M is undefined: the header must leave it
 #endif
 #undef M
 #ifndef N
-#error N is no macro any more
+#error N is undefined: the header must leave it
 #endif
 #undef N
 #ifndef O
-#error O is no macro any more
+#error O is undefined: the header must leave it
 #endif
 #undef O
 #ifndef P
-#error P is no macro any more
+#error P is undefined: the header must leave it
 #endif
 #undef P
 #ifndef Q
-#error Q is no macro any more
+#error Q is undefined: the header must leave it
 #endif
 #undef Q
 #ifndef R
-#error R is no macro any more
+#error R is undefined: the header must leave it
 #endif
 #undef R
 #ifndef S
-#error S is no macro any more
+#error S is undefined: the header must leave it
 #endif
 #undef S
 #ifndef T
-#error T is no macro any more
+#error T is undefined: the header must leave it
 #endif
 #undef T
 #ifndef U
-#error U is no macro any more
+#error U is undefined: the header must leave it
 #endif
 #undef U
 #ifndef V
-#error V is no macro any more
+#error V is undefined: the header must leave it
 #endif
 #undef V
 #ifndef W
-#error W is no macro any more
+#error W is undefined: the header must leave it
 #endif
 #undef W
 #ifndef X
-#error X is no macro any more
+#error X is undefined: the header must leave it
 #endif
 #undef X
 #ifndef Y
-#error Y is no macro any more
+#error Y is undefined: the header must leave it
 #endif
 #undef Y
 #ifndef Z
-#error Z is no macro any more
+#error Z is undefined: the header must leave it
 #endif
 #undef Z
 #ifndef ERROR
-#error ERROR is no macro any more
+#error ERROR is undefined: the header must leave it
 #endif
 #undef ERROR
 #ifndef Status
-#error Status is no macro any more
+#error Status is undefined: the header must leave it
 #endif
 #undef Status
 #ifndef None
-#error None is no macro any more
+#error None is undefined: the header must leave it
 #endif
 #undef None
 #ifndef True
-#error True is no macro any more
+#error True is undefined: the header must leave it
 #endif
 #undef True
 #ifndef False
-#error False is no macro any more
+#error False is undefined: the header must leave it
 #endif
 #undef False
 #ifndef Bool
-#error Bool is no macro any more
+#error Bool is undefined: the header must leave it
 #endif
 #undef Bool
 #ifndef Success
-#error Success is no macro any more
+#error Success is undefined: the header must leave it
 #endif
 #undef Success
 #ifndef Always
-#error Always is no macro any more
+#error Always is undefined: the header must leave it
 #endif
 #undef Always
 #ifndef Never
-#error Never is no macro any more
+#error Never is undefined: the header must leave it
 #endif
 #undef Never
 #ifndef Complex
-#error Complex is no macro any more
+#error Complex is undefined: the header must leave it
 #endif
 #undef Complex
 #ifndef Convex
-#error Convex is no macro any more
+#error Convex is undefined: the header must leave it
 #endif
 #undef Convex
 #ifndef Above
-#error Above is no macro any more
+#error Above is undefined: the header must leave it
 #endif
 #undef Above
 #ifndef Below
-#error Below is no macro any more
+#error Below is undefined: the header must leave it
 #endif
 #undef Below
 #ifndef small
-#error small is no macro any more
+#error small is undefined: the header must leave it
 #endif
 #undef small
 #ifndef near
-#error near is no macro any more
+#error near is undefined: the header must leave it
 #endif
 #undef near
 #ifndef far
-#error far is no macro any more
+#error far is undefined: the header must leave it
 #endif
 #undef far
 #ifndef huge
-#error huge is no macro any more
+#error huge is undefined: the header must leave it
 #endif
 #undef huge
 #ifndef pascal
-#error pascal is no macro any more
+#error pascal is undefined: the header must leave it
 #endif
 #undef pascal
 #ifndef interface
-#error interface is no macro any more
+#error interface is undefined: the header must leave it
 #endif
 #undef interface
 #ifndef IN
-#error IN is no macro any more
+#error IN is undefined: the header must leave it
 #endif
 #undef IN
 #ifndef OUT
-#error OUT is no macro any more
+#error OUT is undefined: the header must leave it
 #endif
 #undef OUT
 #ifndef OPTIONAL
-#error OPTIONAL is no macro any more
+#error OPTIONAL is undefined: the header must leave it
 #endif
 #undef OPTIONAL
 #ifndef TRUE
-#error TRUE is no macro any more
+#error TRUE is undefined: the header must leave it
 #endif
 #undef TRUE
 #ifndef FALSE
-#error FALSE is no macro any more
+#error FALSE is undefined: the header must leave it
 #endif
 #undef FALSE
 #ifndef DELETE
-#error DELETE is no macro any more
+#error DELETE is undefined: the header must leave it
 #endif
 #undef DELETE
 #ifndef CONST
-#error CONST is no macro any more
+#error CONST is undefined: the header must leave it
 #endif
 #undef CONST
 #ifndef VOID
-#error VOID is no macro any more
+#error VOID is undefined: the header must leave it
 #endif
 #undef VOID
 #ifndef CALLBACK
-#error CALLBACK is no macro any more
+#error CALLBACK is undefined: the header must leave it
 #endif
 #undef CALLBACK
 #ifndef OK
-#error OK is no macro any more
+#error OK is undefined: the header must leave it
 #endif
 #undef OK
 #ifndef FAILED
-#error FAILED is no macro any more
+#error FAILED is undefined: the header must leave it
 #endif
 #undef FAILED
 #ifndef EMPTY
-#error EMPTY is no macro any more
+#error EMPTY is undefined: the header must leave it
 #endif
 #undef EMPTY
 #ifndef NONE
-#error NONE is no macro any more
+#error NONE is undefined: the header must leave it
 #endif
 #undef NONE
 #ifndef unix
-#error unix is no macro any more
+#error unix is undefined: the header must leave it
 #endif
 #undef unix
 #ifndef linux
-#error linux is no macro any more
+#error linux is undefined: the header must leave it
 #endif
 #undef linux
 #ifndef i386
-#error i386 is no macro any more
+#error i386 is undefined: the header must leave it
 #endif
 #undef i386
 #ifndef emit
-#error emit is no macro any more
+#error emit is undefined: the header must leave it
 #endif
 #undef emit
 #ifndef signals
-#error signals is no macro any more
+#error signals is undefined: the header must leave it
 #endif
 #undef signals
 #ifndef slots
-#error slots is no macro any more
+#error slots is undefined: the header must leave it
 #endif
 #undef slots
 #ifndef foreach
-#error foreach is no macro any more
+#error foreach is undefined: the header must leave it
 #endif
 #undef foreach
 #ifndef forever
-#error forever is no macro any more
+#error forever is undefined: the header must leave it
 #endif
 #undef forever
 #ifndef Type_
-#error Type_ is no macro any more
+#error Type_ is undefined: the header must leave it
 #endif
 #undef Type_
 #ifndef Handle
-#error Handle is no macro any more
+#error Handle is undefined: the header must leave it
 #endif
 #undef Handle
 #ifndef Key
-#error Key is no macro any more
+#error Key is undefined: the header must leave it
 #endif
 #undef Key
 #ifndef Value
-#error Value is no macro any more
+#error Value is undefined: the header must leave it
 #endif
 #undef Value
 #ifndef Result
-#error Result is no macro any more
+#error Result is undefined: the header must leave it
 #endif
 #undef Result
 #ifndef Error
-#error Error is no macro any more
+#error Error is undefined: the header must leave it
 #endif
 #undef Error
 #ifndef Config
-#error Config is no macro any more
+#error Config is undefined: the header must leave it
 #endif
 #undef Config
 #ifndef DOMAIN
-#error DOMAIN is no macro any more
+#error DOMAIN is undefined: the header must leave it
 #endif
 #undef DOMAIN
 #ifndef OVERFLOW
-#error OVERFLOW is no macro any more
+#error OVERFLOW is undefined: the header must leave it
 #endif
 #undef OVERFLOW
 #ifndef UNDERFLOW
-#error UNDERFLOW is no macro any more
+#error UNDERFLOW is undefined: the header must leave it
 #endif
 #undef UNDERFLOW
 #ifndef PAGE_SIZE
-#error PAGE_SIZE is no macro any more
+#error PAGE_SIZE is undefined: the header must leave it
 #endif
 #undef PAGE_SIZE
 #ifndef MIN
-#error MIN is no macro any more
+#error MIN is undefined: the header must leave it
 #endif
 #undef MIN
 #ifndef MAX
-#error MAX is no macro any more
+#error MAX is undefined: the header must leave it
 #endif
 #undef MAX
 #ifndef stat_of
-#error stat_of is no macro any more
+#error stat_of is undefined: the header must leave it
 #endif
 #undef stat_of
 

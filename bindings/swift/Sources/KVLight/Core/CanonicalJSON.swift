@@ -1,6 +1,6 @@
 // The text that identifies a Codable key: JSON that is the same for equal keys.
 //
-// JSONEncoder's output is not the same: it writes strings as they are spelled, 0 and -0 differently, and the elements of a set in any
+// JSONEncoder's output can differ for equal keys: it writes strings as they are spelled, 0 and -0 differently, and the elements of a set in any
 // order. Here strings are composed, zero has no sign, and names and unordered elements are sorted. JSONDecoder can read the result. This
 // encoder is also the faster one.
 
@@ -49,7 +49,7 @@ enum CanonicalJSON {
         }
 
         /// Sorts the elements by their texts, in groups of `width`: one for a set, two for the keys and values of a dictionary.
-        func sort(by width: Int) {
+        func sort(inGroupsOf width: Int) {
             guard case .list(let nodes) = content, nodes.count > width, nodes.count % width == 0 else { return }
             let groups = stride(from: 0, to: nodes.count, by: width).map { start in
                 var text: [UInt8] = []
@@ -100,7 +100,7 @@ enum CanonicalJSON {
             }
             let node = Node()
             try value.encode(to: Writer(node: node, state: self, codingPath: path))
-            if let unordered = value as? any Unordered { node.sort(by: unordered.width) }
+            if let unordered = value as? any Unordered { node.sort(inGroupsOf: unordered.width) }
             return node
         }
 
@@ -244,7 +244,7 @@ extension Set: Unordered {
     fileprivate var width: Int { 1 }
 }
 
-/// A dictionary is encoded as a list only if its keys are neither strings nor integers.
+/// A dictionary is encoded as a list of keys and values in turn, unless its keys are `String`, `Int` or `CodingKeyRepresentable`.
 extension Dictionary: Unordered {
     fileprivate var width: Int { 2 }
 }
