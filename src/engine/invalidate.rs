@@ -1,6 +1,7 @@
 //! Invalidates keys that another process has changed (rule T05).
 
 use super::Core;
+use crate::base::key::KEY_MAX;
 use crate::base::panics::catch_panic;
 use crate::base::{Millis, Status};
 use crate::task::STEP;
@@ -27,7 +28,7 @@ impl Core {
     /// which has a table of loads. One hold of the table's lock handles [`STEP`] keys (rule S19).
     pub fn invalidate<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, fate: Outdated) -> Result<(), Status> {
         self.check_not_over()?;
-        let mut keys = keys.peekable();
+        let mut keys = keys.filter(|key| key.len() <= KEY_MAX).peekable();
         let mut result = Ok(());
         while keys.peek().is_some() {
             let step = keys.by_ref().take(STEP);

@@ -4,7 +4,6 @@ use super::constants::{KVL_INVALIDATE_F_ALL, KVL_INVALIDATE_F_EXPIRE, kvl_status
 use super::guard::{Caller, guard};
 use super::types::{kvl_slice_t, kvl_tasks_t};
 use crate::base::Status;
-use crate::base::key::KEY_MAX;
 use crate::engine::invalidate::Outdated;
 
 /// Tells an engine that another process has changed these keys: their entries are removed, and running loads of them are not stored. Only
@@ -39,7 +38,7 @@ pub unsafe extern "C" fn kvl_tasks_invalidate(tasks: *mut kvl_tasks_t, keys: *co
             return Err(Status::ERR_INVALID_ARG);
         }
         let fate = if flags & KVL_INVALIDATE_F_EXPIRE != 0 { Outdated::Expired } else { Outdated::Removed };
-        if is_all { core.invalidate_all(fate) } else { core.invalidate(keys.filter(|key| key.len() <= KEY_MAX), fate) }?;
+        if is_all { core.invalidate_all(fate) } else { core.invalidate(keys, fate) }?;
         Ok(Status::OK)
     })
 }

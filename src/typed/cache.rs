@@ -1,7 +1,7 @@
 //! A cache of typed values, with or without a provider.
 
 use super::error::FetchError;
-use super::key::{CacheKey, KeyBytes};
+use super::key::{CacheKey, KeyBytes, with_key};
 use super::value::{shared, stored};
 use crate::base::{Answer, Labels, Status, StoreTerms, Ttl};
 use crate::cache::{Condition, Departures, NewEntry};
@@ -109,7 +109,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        CacheState::of(key.with_bytes(|key| self.cache.get(key)))
+        CacheState::of(with_key(key, |key| self.cache.get(key)))
     }
 
     /// Looks `key` up without counting a use or a lookup.
@@ -117,7 +117,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        key.with_bytes(|key| self.cache.peek(key)).ok().flatten().map_or(CacheState::Unknown, |hit| CacheState::known(&hit.answer))
+        with_key(key, |key| self.cache.peek(key)).ok().flatten().map_or(CacheState::Unknown, |hit| CacheState::known(&hit.answer))
     }
 
     /// Stores `value` under `key`, replaces an existing entry, and overtakes a load of the key in progress. Returns false if the value was
@@ -174,7 +174,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         let answer = value.map_or(Answer::Null, |value| Answer::Value(stored(value, terms.cost.unwrap_or(0))));
         let entry = NewEntry { answer, terms: terms.stated().map_err(FetchError::of)?, condition };
         let core = self.cache.core();
-        let status = key.with_bytes(|key| core.put(key, entry, None, &mut left)).map_err(FetchError::of)?;
+        let status = with_key(key, |key| core.put(key, entry, None, &mut left)).map_err(FetchError::of)?;
         core.release_departures(left);
         match status {
             Status::OK => Ok(true),
@@ -188,7 +188,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        key.with_bytes(|key| self.cache.remove(key)) == Ok(Status::OK)
+        with_key(key, |key| self.cache.remove(key)) == Ok(Status::OK)
     }
 
     /// Like [`TypedCache::remove`], but returns the entry. Of several threads that take a key, one receives its value.
@@ -196,7 +196,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        CacheState::of(key.with_bytes(|key| self.cache.take(key)))
+        CacheState::of(with_key(key, |key| self.cache.take(key)))
     }
 
     /// Expires the entry of `key` now: the next fetch of the key loads it. Until then the entry stays as a fallback, if `stale.ttl_ms` is
@@ -205,7 +205,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        key.with_bytes(|key| self.cache.expire(key)) == Ok(Status::OK)
+        with_key(key, |key| self.cache.expire(key)) == Ok(Status::OK)
     }
 
     /// Gives the entry of `key` a new TTL, counted from now: `ttl`, or that of the settings. Counts as a use of the entry, but not as a
@@ -214,7 +214,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        let touched = key.with_bytes(|key| self.cache.touch(key, ttl.map(ttl_of)));
+        let touched = with_key(key, |key| self.cache.touch(key, ttl.map(ttl_of)));
         touched.map(|status| status == Status::OK).map_err(FetchError::of)
     }
 

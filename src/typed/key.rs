@@ -1,5 +1,8 @@
 //! The types that can be keys.
 
+use crate::base::Status;
+use crate::base::key::KEY_MAX;
+
 /// A type that can be looked up as a key. A key has at most 65,535 bytes. Two values are the same key if their bytes are equal.
 ///
 /// If a [`CacheKey`] can be borrowed as this type, both must have the same bytes, as `String` and `str` do.
@@ -55,6 +58,12 @@ macro_rules! integers {
     };
 }
 integers! { u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 }
+
+/// Calls `use_bytes` with the bytes of a key. KEY_TOO_LONG: the key has more bytes than any entry's, and `use_bytes` is not called.
+#[inline]
+pub(super) fn with_key<Q: KeyBytes + ?Sized, R>(key: &Q, use_bytes: impl FnOnce(&[u8]) -> Result<R, Status>) -> Result<R, Status> {
+    key.with_bytes(|bytes| if bytes.len() <= KEY_MAX { use_bytes(bytes) } else { Err(Status::ERR_KEY_TOO_LONG) })
+}
 
 /// Copies of the keys' bytes, for a call that outlives the keys.
 pub(super) fn copied<'k, Q: KeyBytes + ?Sized + 'k>(keys: impl IntoIterator<Item = &'k Q>) -> Vec<Vec<u8>> {

@@ -2,7 +2,7 @@
 
 use super::cache::EntryTerms;
 use super::error::of_provider;
-use super::key::{CacheKey, KeyBytes};
+use super::key::{CacheKey, KeyBytes, with_key};
 use super::value::{shared, stored};
 use crate::base::{Answer, Status};
 use crate::engine::request::Ticket;
@@ -153,7 +153,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
 
     fn supply_answer<Q: KeyBytes + ?Sized>(&self, key: &Q, answer: Answer, terms: EntryTerms) -> bool {
         let Ok(terms) = terms.stated() else { return false };
-        key.with_bytes(|key| self.ticket.supply(key, answer, terms)) == Status::OK
+        with_key(key, |key| Ok(self.ticket.supply(key, answer, terms))) == Ok(Status::OK)
     }
 
     /// The number of this attempt to load the key at `index`; the first is 1. 0 if the index is out of range.

@@ -147,6 +147,34 @@ fn s06_terms_apply_and_a_cache_needs_no_provider() {
 }
 
 #[test]
+fn s01_a_key_that_is_too_long_harms_no_entry() {
+    let long = "k".repeat(65_536);
+    let provider = |request: LoadRequest<String, u8>| {
+        assert!(!request.supply(&"k".repeat(65_536), 2));
+        request.resolve(0, 1);
+    };
+    let tasks: Tasks<String, u8> = Tasks::builder().provider(provider).build().expect("an engine");
+    let cache = tasks.cache();
+    cache.put("short", 1).expect("open");
+    let kind = |error: FetchError| error.kind();
+    assert_eq!(cache.put(&long, 1).map_err(kind), Err(ErrorKind::InvalidKey));
+    assert_eq!(cache.put_absent(&long).map_err(kind), Err(ErrorKind::InvalidKey));
+    assert_eq!(cache.put_if_absent(&long, 1, EntryTerms::default()).map_err(kind), Err(ErrorKind::InvalidKey));
+    assert_eq!(cache.touch(&long, None).map_err(kind), Err(ErrorKind::InvalidKey));
+    assert!(matches!(
+        (cache.get(&long), cache.peek(&long), cache.take(&long)),
+        (CacheState::Unknown, CacheState::Unknown, CacheState::Unknown)
+    ));
+    assert!(!cache.remove(&long) && !cache.expire(&long));
+    tasks.refresh([&*long]).expect("open");
+    tasks.invalidate([&*long]).expect("open");
+    assert_eq!(tasks.fetch_wait(&long).map_err(kind), Err(ErrorKind::InvalidKey));
+    assert_eq!(tasks.fetch_wait("loaded").expect("a value").as_deref(), Some(&1));
+    assert!(matches!(cache.get("short"), CacheState::Value(value) if *value == 1));
+    assert_eq!(cache.len(), 2);
+}
+
+#[test]
 fn s17_a_touch_gives_an_entry_a_new_ttl() {
     let clock = Arc::new(ManualClock::new(Millis(0)));
     let cache: TypedCache<u8, u8> = Builder::default().set("cache.ttl_ms", 50).clock(clock.clone()).build_cache().expect("a cache");
