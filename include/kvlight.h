@@ -644,7 +644,7 @@ typedef struct kvl_stats_t {
     uint64_t null_hits;
     /** Lookups that found nothing. */
     uint64_t misses;
-    /** Lookups whose key the validator refused. */
+    /** Lookups of keys that the validator refused. */
     uint64_t invalid_keys;
     /** Entries that were stored, including those that replaced an older value. */
     uint64_t inserts;
@@ -656,7 +656,7 @@ typedef struct kvl_stats_t {
     uint64_t removed_capacity;
     /** Entries that were evicted because the store's total cost was too high. */
     uint64_t removed_cost;
-    /** Entries that were replaced by another value for their key. */
+    /** Entries that were replaced by a newer entry for their key. */
     uint64_t removed_replaced;
     /** Entries that the program removed by key. */
     uint64_t removed_removed;
@@ -664,29 +664,29 @@ typedef struct kvl_stats_t {
     uint64_t removed_cleared;
     /** Entries that were removed by a trim or a resize. */
     uint64_t removed_trimmed;
-    /** Entries that were not stored. */
+    /** New entries that were not stored (KVL_REFUSED, KVL_TOO_LARGE). */
     uint64_t removed_refused;
     /** The cost of the entries that expired, in bytes. */
     uint64_t removed_cost_expired;
-    /** The cost of the entries evicted because there were too many entries, in bytes. */
+    /** The cost of the entries that were evicted because the store had too many entries, in bytes. */
     uint64_t removed_cost_capacity;
-    /** The cost of the entries evicted because the total cost was too high, in bytes. */
+    /** The cost of the entries that were evicted because the store's total cost was too high, in bytes. */
     uint64_t removed_cost_cost;
     /** The cost of the entries that were replaced, in bytes. */
     uint64_t removed_cost_replaced;
     /** The cost of the entries that the program removed by key, in bytes. */
     uint64_t removed_cost_removed;
-    /** The cost of the entries removed by a clear, in bytes. */
+    /** The cost of the entries that were removed by a clear, in bytes. */
     uint64_t removed_cost_cleared;
-    /** The cost of the entries removed by a trim or a resize, in bytes. */
+    /** The cost of the entries that were removed by a trim or a resize, in bytes. */
     uint64_t removed_cost_trimmed;
-    /** The cost of the entries that were not stored, in bytes. */
+    /** The cost of the new entries that were not stored, in bytes. */
     uint64_t removed_cost_refused;
     /** Misses that started a load. */
     uint64_t misses_started;
     /** Misses that joined a running load. */
     uint64_t misses_joined;
-    /** Misses of fetches that never load (read is cache_only). */
+    /** Misses of fetches that never load (read = cache_only). */
     uint64_t misses_cache_only;
     /** Misses that found the queue full. */
     uint64_t misses_queue_full;
@@ -706,11 +706,11 @@ typedef struct kvl_stats_t {
     uint64_t loads_lost;
     /** Loads that ended because no fetch wanted them any more, or because the engine closed. */
     uint64_t loads_cancelled;
-    /** Attempts after the first one of a load. */
+    /** Attempts of loads after the first attempt. */
     uint64_t loads_retried;
     /** Attempts that timed out (attempt_timeout_ms). */
     uint64_t loads_timed_out;
-    /** Answers that came after their attempt had timed out (KVL_LATE). */
+    /** Answers that came after their attempt had ended (KVL_LATE). */
     uint64_t late_answers;
     /** Keys passed to the provider; a key counts once for each attempt. */
     uint64_t attempts;
@@ -752,9 +752,9 @@ typedef struct kvl_stats_t {
     uint64_t breaker_state;
     /** Times that the circuit breaker opened. */
     uint64_t breaker_opened;
-    /** Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes. */
+    /** Keys that the open circuit breaker refused: misses, keys in the queue, and keys of refreshes. */
     uint64_t breaker_refused;
-    /** Keys of refreshes that found the queue full and were rejected (queue.overflow=reject). */
+    /** Keys of refreshes that found the queue full and were rejected (queue.overflow = reject). */
     uint64_t refreshes_refused;
     /** Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms). */
     uint64_t misses_throttled;
@@ -764,7 +764,7 @@ typedef struct kvl_stats_t {
     uint64_t stale_timeout;
     /** Positions that received the fallback because a load had failed shortly before (stale.retry_ms). */
     uint64_t stale_throttled;
-    /** Loads that were started because an entry was used shortly before its expiry (refresh.after). */
+    /** Refreshes ahead that were started (refresh.after, refresh.after_ms). */
     uint64_t refreshes_started;
     /** Refreshes ahead that ended with a value or a null. */
     uint64_t refreshes_succeeded;
@@ -776,13 +776,13 @@ typedef struct kvl_stats_t {
     uint64_t hedges_started;
     /** Hedge requests that answered a key first, or took over a key that failed in the other request. */
     uint64_t hedges_won;
-    /** Hedge requests that neither answered a key first nor took one over. */
+    /** Hedge requests that neither answered a key first nor took over a key. */
     uint64_t hedges_lost;
-    /** Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive. */
+    /** Now: the number of slots, which is tasks.max_running unless tasks.limit = adaptive. */
     uint64_t concurrency_limit;
     /** Entries that were removed by a tag. */
     uint64_t removed_tag;
-    /** The cost of the entries removed by a tag, in bytes. */
+    /** The cost of the entries that were removed by a tag, in bytes. */
     uint64_t removed_cost_tag;
     /** Keys that were looked up in the second tier and found. */
     uint64_t l2_hits;
@@ -790,13 +790,13 @@ typedef struct kvl_stats_t {
     uint64_t l2_misses;
     /** Keys whose entry in the second tier could not be read or had expired. */
     uint64_t l2_damaged;
-    /** Keys that were found in the second tier and had been written meanwhile. */
+    /** Keys that were found in the second tier, but were written during the lookup. */
     uint64_t l2_outdated;
-    /** Keys for which the second tier failed. */
+    /** Keys whose lookup in the second tier failed. */
     uint64_t l2_errors;
-    /** Keys for which the second tier took too long (l2.timeout_ms). */
+    /** Keys whose lookup in the second tier took too long (l2.timeout_ms). */
     uint64_t l2_timeouts;
-    /** Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet. */
+    /** Keys that were not looked up in the second tier: the second tier was failing, too many keys waited, or a write of the key had not reached the second tier yet. */
     uint64_t l2_bypassed;
     /** Keys that waited for the load of another process (l2.single_flight). */
     uint64_t l2_waited;
@@ -804,23 +804,23 @@ typedef struct kvl_stats_t {
     uint64_t l2_stolen;
     /** Requests that looked keys up in the second tier. */
     uint64_t l2_reads;
-    /** Puts and removals that were passed on to the second tier. */
+    /** Puts and removals that were written to the second tier. */
     uint64_t l2_writes;
-    /** Keys that could not be written to the second tier; puts and removals are sent again. */
+    /** Keys that could not be written to the second tier. Their puts and removals are sent again. */
     uint64_t l2_write_errors;
     /** Answers of the provider that were stored in the second tier. */
     uint64_t l2_fills;
     /** Answers that the second tier did not store, because the key had been written meanwhile. */
     uint64_t l2_fills_refused;
-    /** Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value). */
+    /** Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value) or because a write of the key waited. */
     uint64_t l2_fills_dropped;
     /** Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys). */
     uint64_t l2_overflows;
-    /** Times that the second tier was not used for a while, because it failed (l2.break_after). */
+    /** Times that the second tier was left alone for a while because of failures (l2.break_after). */
     uint64_t l2_opened;
     /** Now: keys that wait to be written to the second tier. */
     uint64_t l2_pending;
-    /** Now: 1 while the second tier is not used because it fails. */
+    /** Now: 1 while the second tier is left alone because of failures, otherwise 0. */
     uint64_t l2_avoided;
 } kvl_stats_t;
 

@@ -13,7 +13,7 @@ type Stats struct {
 	NullHits uint64
 	// Lookups that found nothing.
 	Misses uint64
-	// Lookups whose key the validator refused.
+	// Lookups of keys that the validator refused.
 	InvalidKeys uint64
 	// Entries that were stored, including those that replaced an older value.
 	Inserts uint64
@@ -25,7 +25,7 @@ type Stats struct {
 	RemovedCapacity uint64
 	// Entries that were evicted because the store's total cost was too high.
 	RemovedCost uint64
-	// Entries that were replaced by another value for their key.
+	// Entries that were replaced by a newer entry for their key.
 	RemovedReplaced uint64
 	// Entries that the program removed by key.
 	RemovedRemoved uint64
@@ -33,29 +33,29 @@ type Stats struct {
 	RemovedCleared uint64
 	// Entries that were removed by a trim or a resize.
 	RemovedTrimmed uint64
-	// Entries that were not stored.
+	// New entries that were not stored (KVL_REFUSED, KVL_TOO_LARGE).
 	RemovedRefused uint64
 	// The cost of the entries that expired, in bytes.
 	RemovedCostExpired uint64
-	// The cost of the entries evicted because there were too many entries, in bytes.
+	// The cost of the entries that were evicted because the store had too many entries, in bytes.
 	RemovedCostCapacity uint64
-	// The cost of the entries evicted because the total cost was too high, in bytes.
+	// The cost of the entries that were evicted because the store's total cost was too high, in bytes.
 	RemovedCostCost uint64
 	// The cost of the entries that were replaced, in bytes.
 	RemovedCostReplaced uint64
 	// The cost of the entries that the program removed by key, in bytes.
 	RemovedCostRemoved uint64
-	// The cost of the entries removed by a clear, in bytes.
+	// The cost of the entries that were removed by a clear, in bytes.
 	RemovedCostCleared uint64
-	// The cost of the entries removed by a trim or a resize, in bytes.
+	// The cost of the entries that were removed by a trim or a resize, in bytes.
 	RemovedCostTrimmed uint64
-	// The cost of the entries that were not stored, in bytes.
+	// The cost of the new entries that were not stored, in bytes.
 	RemovedCostRefused uint64
 	// Misses that started a load.
 	MissesStarted uint64
 	// Misses that joined a running load.
 	MissesJoined uint64
-	// Misses of fetches that never load (read is cache_only).
+	// Misses of fetches that never load (read = cache_only).
 	MissesCacheOnly uint64
 	// Misses that found the queue full.
 	MissesQueueFull uint64
@@ -75,11 +75,11 @@ type Stats struct {
 	LoadsLost uint64
 	// Loads that ended because no fetch wanted them any more, or because the engine closed.
 	LoadsCancelled uint64
-	// Attempts after the first one of a load.
+	// Attempts of loads after the first attempt.
 	LoadsRetried uint64
 	// Attempts that timed out (attempt_timeout_ms).
 	LoadsTimedOut uint64
-	// Answers that came after their attempt had timed out (KVL_LATE).
+	// Answers that came after their attempt had ended (KVL_LATE).
 	LateAnswers uint64
 	// Keys passed to the provider; a key counts once for each attempt.
 	Attempts uint64
@@ -121,9 +121,9 @@ type Stats struct {
 	BreakerState uint64
 	// Times that the circuit breaker opened.
 	BreakerOpened uint64
-	// Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
+	// Keys that the open circuit breaker refused: misses, keys in the queue, and keys of refreshes.
 	BreakerRefused uint64
-	// Keys of refreshes that found the queue full and were rejected (queue.overflow=reject).
+	// Keys of refreshes that found the queue full and were rejected (queue.overflow = reject).
 	RefreshesRefused uint64
 	// Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms).
 	MissesThrottled uint64
@@ -133,7 +133,7 @@ type Stats struct {
 	StaleTimeout uint64
 	// Positions that received the fallback because a load had failed shortly before (stale.retry_ms).
 	StaleThrottled uint64
-	// Loads that were started because an entry was used shortly before its expiry (refresh.after).
+	// Refreshes ahead that were started (refresh.after, refresh.after_ms).
 	RefreshesStarted uint64
 	// Refreshes ahead that ended with a value or a null.
 	RefreshesSucceeded uint64
@@ -145,13 +145,13 @@ type Stats struct {
 	HedgesStarted uint64
 	// Hedge requests that answered a key first, or took over a key that failed in the other request.
 	HedgesWon uint64
-	// Hedge requests that neither answered a key first nor took one over.
+	// Hedge requests that neither answered a key first nor took over a key.
 	HedgesLost uint64
-	// Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
+	// Now: the number of slots, which is tasks.max_running unless tasks.limit = adaptive.
 	ConcurrencyLimit uint64
 	// Entries that were removed by a tag.
 	RemovedTag uint64
-	// The cost of the entries removed by a tag, in bytes.
+	// The cost of the entries that were removed by a tag, in bytes.
 	RemovedCostTag uint64
 	// Keys that were looked up in the second tier and found.
 	L2Hits uint64
@@ -159,13 +159,13 @@ type Stats struct {
 	L2Misses uint64
 	// Keys whose entry in the second tier could not be read or had expired.
 	L2Damaged uint64
-	// Keys that were found in the second tier and had been written meanwhile.
+	// Keys that were found in the second tier, but were written during the lookup.
 	L2Outdated uint64
-	// Keys for which the second tier failed.
+	// Keys whose lookup in the second tier failed.
 	L2Errors uint64
-	// Keys for which the second tier took too long (l2.timeout_ms).
+	// Keys whose lookup in the second tier took too long (l2.timeout_ms).
 	L2Timeouts uint64
-	// Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.
+	// Keys that were not looked up in the second tier: the second tier was failing, too many keys waited, or a write of the key had not reached the second tier yet.
 	L2Bypassed uint64
 	// Keys that waited for the load of another process (l2.single_flight).
 	L2Waited uint64
@@ -173,23 +173,23 @@ type Stats struct {
 	L2Stolen uint64
 	// Requests that looked keys up in the second tier.
 	L2Reads uint64
-	// Puts and removals that were passed on to the second tier.
+	// Puts and removals that were written to the second tier.
 	L2Writes uint64
-	// Keys that could not be written to the second tier; puts and removals are sent again.
+	// Keys that could not be written to the second tier. Their puts and removals are sent again.
 	L2WriteErrors uint64
 	// Answers of the provider that were stored in the second tier.
 	L2Fills uint64
 	// Answers that the second tier did not store, because the key had been written meanwhile.
 	L2FillsRefused uint64
-	// Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value).
+	// Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value) or because a write of the key waited.
 	L2FillsDropped uint64
 	// Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys).
 	L2Overflows uint64
-	// Times that the second tier was not used for a while, because it failed (l2.break_after).
+	// Times that the second tier was left alone for a while because of failures (l2.break_after).
 	L2Opened uint64
 	// Now: keys that wait to be written to the second tier.
 	L2Pending uint64
-	// Now: 1 while the second tier is not used because it fails.
+	// Now: 1 while the second tier is left alone because of failures, otherwise 0.
 	L2Avoided uint64
 }
 

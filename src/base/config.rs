@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// One setting.
 pub struct SettingRow {
-    /// Its name.
+    /// The name, such as `cache.capacity`.
     pub name: &'static str,
     /// The type and the range.
     pub domain: Domain,
@@ -26,7 +26,7 @@ pub struct SettingRow {
     pub default: &'static str,
     /// Whether a fetch's options may set it.
     pub per_fetch: bool,
-    /// What the setting does, in a sentence.
+    /// What the setting does, in one or more sentences.
     pub about: &'static str,
     write: fn(&mut Settings, &SettingValue),
 }
@@ -110,159 +110,159 @@ use Domain::{Bool, Int, Real, Word};
 pub static TABLE: &[SettingRow] = rows! {
     "cache.capacity" Int(0, MAX), "1024", engine, "The maximum number of entries in the store; 0 stores nothing.",
         |s, v| s.cache.capacity = v.count();
-    "cache.cost_limit" Int(-1, MAX), "-1", engine, "The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies. If the program states the cost of the value, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST.",
+    "cache.cost_limit" Int(-1, MAX), "-1", engine, "The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies or, if the program states the cost of its value, the stated cost plus the length of the key plus KVL_ENTRY_COST.",
         |s, v| s.cache.cost_limit = v.limit();
-    "cache.shards" Int(0, 4096), "0", engine, "The number of parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 chooses: one part up to a capacity of 8,191; above that several, each with at least 1 MiB of cache.cost_limit.",
+    "cache.shards" Int(0, 4096), "0", engine, "The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, several shards, each with at least 1 MiB of cache.cost_limit.",
         |s, v| s.cache.shards = (v.int() > 0).then(|| v.small());
     "cache.ttl_ms" Int(-1, MAX), "-1", engine, "The TTL of values, in milliseconds; -1 never expires them; 0 stores no values.",
         |s, v| s.cache.ttl_ms = v.limit();
-    "cache.null_ttl_ms" Int(-1, MAX), "60000", engine, "The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none.",
+    "cache.null_ttl_ms" Int(-1, MAX), "60000", engine, "The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores no nulls.",
         |s, v| s.cache.null_ttl_ms = v.limit();
-    "cache.ttl_jitter_ms" Int(0, MAX), "0", engine, "Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together.",
+    "cache.ttl_jitter_ms" Int(0, MAX), "0", engine, "The largest random change of a finite TTL, in milliseconds, so that entries stored together do not expire together: each TTL is drawn uniformly from TTL ± min(cache.ttl_jitter_ms, TTL / 2).",
         |s, v| s.cache.ttl_jitter_ms = v.count();
-    "cache.idle_ttl_ms" Int(-1, MAX), "-1", engine, "An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused.",
+    "cache.idle_ttl_ms" Int(-1, MAX), "-1", engine, "The time without use after which an entry also expires, in milliseconds; -1 is no limit; 0 is refused.",
         |s, v| s.cache.idle_ttl_ms = v.limit();
-    "cache.timer" Bool, "true", engine, "Whether a timer frees the memory of expired entries. Without it, each write frees up to 8 of them. An engine always has the timer.",
+    "cache.timer" Bool, "true", engine, "Whether a timer frees the memory of expired entries. Without the timer, each write frees up to 8 expired entries. An engine always has the timer.",
         |s, v| s.cache.timer = v.bool();
-    "cache.seed" Int(-1, MAX), "-1", engine, "Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random.",
+    "cache.seed" Int(-1, MAX), "-1", engine, "A seed that makes the jitter of TTLs, refreshes and retries repeatable; -1 uses a random seed. Hashing does not use it: hash keys are always random.",
         |s, v| s.cache.seed = v.limit();
-    "cache.hash" Word(Hash::WORDS), "fast", engine, "The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Each is keyed from the system's randomness.",
+    "cache.hash" Word(Hash::WORDS), "fast", engine, "The hash function for the store and for the table of loads. fast: foldhash. sip: SipHash-1-3, for keys that an attacker can choose. Both use random hash keys.",
         |s, v| s.cache.hash = v.word(&Hash::ALL);
-    "cache.policy" Word(EvictionPolicy::WORDS), "lru", engine, "Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little.",
+    "cache.policy" Word(EvictionPolicy::WORDS), "lru", engine, "Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, so that a scan of keys that are used only once evicts little else.",
         |s, v| s.cache.policy = v.word(&EvictionPolicy::ALL);
-    "cache.error_ttl_ms" Int(0, MAX), "0", engine, "How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none.",
+    "cache.error_ttl_ms" Int(0, MAX), "0", engine, "How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers no errors.",
         |s, v| s.cache.error_ttl_ms = v.count();
-    "cache.error_capacity" Int(1, COUNT), "1024", engine, "The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number.",
+    "cache.error_capacity" Int(1, COUNT), "1024", engine, "The maximum number of remembered errors; the oldest are forgotten first. All remembered errors together use at most cache.error_capacity KiB of memory.",
         |s, v| s.cache.error_capacity = v.count();
-    "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that have left an engine's cache may wait for the removal listener or, if there is none, for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The limit is lower for a small cache: no more entries may wait, at no higher cost, than the cache may hold. -1 is no limit.",
+    "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. The limit is lower for a small cache: the waiting entries may not be more, or cost more, than the cache may hold.",
         |s, v| s.cache.max_pending_removals = v.limit();
-    "tasks.max_running" Int(1, 65_536), "4", engine, "The maximum number of requests with the provider at a time.",
+    "tasks.max_running" Int(1, 65_536), "4", engine, "The maximum number of requests that are with the provider at a time. Each of them holds a slot. Requests counted by tasks.max_abandoned come on top.",
         |s, v| s.tasks.max_running = v.small();
-    "tasks.limit" Word(ConcurrencyLimit::WORDS), "fixed", engine, "fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms.",
+    "tasks.limit" Word(ConcurrencyLimit::WORDS), "fixed", engine, "How many slots there are. fixed: tasks.max_running. adaptive: a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when requests take longer or exceed attempt_timeout_ms.",
         |s, v| s.tasks.limit = v.word(&ConcurrencyLimit::ALL);
-    "tasks.min_running" Int(1, 65_536), "1", engine, "With tasks.limit = adaptive: the lowest limit, which is also the initial one.",
+    "tasks.min_running" Int(1, 65_536), "1", engine, "With tasks.limit = adaptive: the lowest number of slots, and the initial one.",
         |s, v| s.tasks.min_running = v.small();
-    "tasks.max_abandoned" Int(0, 65_536), "4", engine, "How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends.",
+    "tasks.max_abandoned" Int(0, 65_536), "4", engine, "How many requests that have exceeded attempt_timeout_ms may still be with the provider without holding a slot. Beyond that, a request that exceeds attempt_timeout_ms keeps its slot until it or another such request ends.",
         |s, v| s.tasks.max_abandoned = v.small();
-    "tasks.stack_bytes" Int(65_536, 1 << 30), "8388608", engine, "The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime.",
+    "tasks.stack_bytes" Int(65_536, 1 << 30), "8388608", engine, "The stack size of provider threads, in bytes. The thread that runs callbacks has the same stack size, unless the engine uses a shared runtime.",
         |s, v| s.tasks.stack_bytes = v.size();
-    "queue.max_keys" Int(0, COUNT), "65536", engine, "The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any.",
+    "queue.max_keys" Int(0, COUNT), "65536", engine, "The number of places in the queue. The key of a single-key fetch needs a place to wait for a slot. Keys of larger fetches and of refreshes take places too, while any are free.",
         |s, v| s.tasks.queue_max_keys = v.small();
-    "queue.order" Word(QueueOrder::WORDS), "fifo", engine, "Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it finds no place, and queue.overflow applies. A fetch of very many keys searches for such places in steps, and does not consider keys that arrive between two steps.",
+    "queue.order" Word(QueueOrder::WORDS), "fifo", engine, "Which fetch goes first among those of equal urgency: the oldest (fifo) or the newest (lifo). When the queue is full, a new key takes the place of the least urgent key if that key is less urgent or, with lifo, equally urgent and older. Otherwise the new key finds no place, and queue.overflow applies. A fetch of very many keys searches for places in steps, and does not consider keys that arrive between two steps.",
         |s, v| s.tasks.queue_order = v.word(&QueueOrder::ALL);
-    "queue.ageing_ms" Int(0, COUNT), "0", engine, "With fifo: the waiting time, in milliseconds, that raises a key's urgency by one, so that steady urgent traffic starves no key; 0: urgency alone decides.",
+    "queue.ageing_ms" Int(0, COUNT), "0", engine, "With queue.order = fifo: the waiting time, in milliseconds, that raises the urgency of a key by one, so that steady urgent traffic starves no key; 0 turns this off.",
         |s, v| s.tasks.queue_ageing = Some(v.millis()).filter(|step| !step.is_zero());
-    "queue.share" Real(0.0, 1.0), "0.5", engine, "The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place.",
+    "queue.share" Real(0.0, 1.0), "0.5", engine, "The share of the queue's places that the keys of one fetch may take at one urgency, but at least one place. The other keys of the fetch wait without a place.",
         |s, v| s.tasks.queue_share = v.real();
-    "queue.overflow" Word(Overflow::WORDS), "wait", engine, "What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as always happens to the key of a fetch of one key. With reject, queue.share has no effect.",
+    "queue.overflow" Word(Overflow::WORDS), "wait", engine, "What happens to a key that finds no place in the queue or loses its place, if the key belongs to a refresh or to a fetch of several keys. wait: the key waits without a place. reject: the key fails with KVL_ERR_QUEUE_FULL, and queue.share has no effect. The key of a single-key fetch always fails with KVL_ERR_QUEUE_FULL.",
         |s, v| s.tasks.queue_overflow = v.word(&Overflow::ALL);
     "batch.max_keys" Int(1, 1_000_000), "20", engine, "The maximum number of keys in a request; 1 for a provider that answers one key at a time.",
         |s, v| s.tasks.batch_max_keys = v.small();
-    "batch.linger_us" Int(0, 3_600_000_000), "0", engine, "How long a key waits for others to join its request, in microseconds.",
+    "batch.linger_us" Int(0, 3_600_000_000), "0", engine, "How long a key waits for other keys to join its request, in microseconds.",
         |s, v| s.tasks.batch_linger = Duration::from_micros(v.count());
-    "batch.omitted_is_null" Bool, "false", engine, "Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing.",
+    "batch.omitted_is_null" Bool, "false", engine, "Whether a key that the provider leaves unanswered becomes null (true) or fails (false). Neither happens to a key that is no longer wanted.",
         |s, v| s.tasks.omitted_is_null = v.bool();
-    "rate.requests_per_s" Real(0.0, 1e9), "0", engine, "The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot.",
+    "rate.requests_per_s" Real(0.0, 1e9), "0", engine, "The maximum number of requests to the provider per second; 0 is no limit. A key that waits for the rate limit holds no slot.",
         |s, v| s.tasks.rate.requests_per_s = v.real();
-    "rate.burst" Int(1, COUNT), "1", engine, "How many requests may be handed out at once after an idle time, with rate.requests_per_s.",
+    "rate.burst" Int(1, COUNT), "1", engine, "With rate.requests_per_s: how many requests may be passed to the provider at once after an idle time.",
         |s, v| s.tasks.rate.burst = v.small();
-    "breaker.failure_ratio" Real(0.0, 1.0), "0", engine, "The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent.",
+    "breaker.failure_ratio" Real(0.0, 1.0), "0", engine, "The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 turns this off. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent.",
         |s, v| s.tasks.breaker.failure_ratio = v.real();
     "breaker.window_ms" Int(10, COUNT), "10000", engine, "The time over which breaker.failure_ratio is measured, in milliseconds.",
         |s, v| s.tasks.breaker.window = v.millis();
-    "breaker.min_requests" Int(1, COUNT), "20", engine, "The number of requests within the window below which breaker.failure_ratio does not apply.",
+    "breaker.min_requests" Int(1, COUNT), "20", engine, "The number of requests within breaker.window_ms below which breaker.failure_ratio does not apply.",
         |s, v| s.tasks.breaker.min_requests = v.small();
-    "breaker.consecutive" Int(0, COUNT), "0", engine, "The circuit breaker opens when this many requests in a row have failed; 0 never opens it.",
+    "breaker.consecutive" Int(0, COUNT), "0", engine, "The circuit breaker opens when this many requests in a row have failed; 0 turns this off.",
         |s, v| s.tasks.breaker.consecutive = v.small();
-    "breaker.open_ms" Int(1, COUNT), "5000", engine, "How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE.",
+    "breaker.open_ms" Int(1, COUNT), "5000", engine, "How long an open circuit breaker keeps requests from the provider before it lets probe requests through, in milliseconds. Until then, keys that would need the provider fail with KVL_ERR_UNAVAILABLE.",
         |s, v| s.tasks.breaker.open = v.millis();
-    "breaker.probes" Int(1, COUNT), "1", engine, "How many probe requests must succeed before the circuit breaker closes; one failure opens it again.",
+    "breaker.probes" Int(1, COUNT), "1", engine, "How many probe requests must succeed before the circuit breaker closes. If a probe request fails, the circuit breaker opens again.",
         |s, v| s.tasks.breaker.probes = v.small();
-    "hedge.after_ms" Int(0, COUNT), "0", engine, "A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0: never handed out again.",
+    "hedge.after_ms" Int(0, COUNT), "0", engine, "The time, in milliseconds, after which the unanswered keys of a slow request are passed to the provider once more, in a hedge request, if a slot is free. The first answer to each key counts, and a request whose remaining keys the other request has answered is cancelled. 0 turns this off.",
         |s, v| s.tasks.hedge.after = v.millis();
-    "hedge.percentile" Real(0.0, 1.0), "0", engine, "Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95. 0: never handed out again.",
+    "hedge.percentile" Real(0.0, 1.0), "0", engine, "Like hedge.after_ms, but with a measured time: the time within which this share of the recent requests, such as 0.95, was answered. 0 turns this off.",
         |s, v| s.tasks.hedge.percentile = v.real();
-    "hedge.max_ratio" Real(0.0, 1.0), "0.05", engine, "The largest share of the requests that may be handed out once more.",
+    "hedge.max_ratio" Real(0.0, 1.0), "0.05", engine, "The largest share of the requests that may be repeated by a hedge request.",
         |s, v| s.tasks.hedge.max_ratio = v.real();
-    "provider.idempotent" Bool, "true", engine, "Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out.",
+    "provider.idempotent" Bool, "true", engine, "Whether the keys of a slow request may be passed to the provider a second time. false makes the hedge settings an error. Even with false, a key may be in two requests at a time: after a write during its load, or after an attempt that timed out.",
         |s, v| s.tasks.idempotent = v.bool();
-    "refresh.after" Real(0.0, 1.0), "0", engine, "The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded.",
+    "refresh.after" Real(0.0, 1.0), "0", engine, "The share of an entry's TTL after which the next use of the entry also starts a load of it in the background: a refresh ahead. Until the load ends, uses of the entry continue to hit. 0 turns this off. Entries that are not used are not refreshed.",
         |s, v| s.cache.refresh.after = v.real();
-    "refresh.after_ms" Int(0, MAX), "0", engine, "Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off.",
+    "refresh.after_ms" Int(0, MAX), "0", engine, "Like refresh.after, but as a time since the entry was stored, in milliseconds. 0 turns this off.",
         |s, v| s.cache.refresh.after_ms = v.count();
-    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "The pause after a failed or dropped refresh ahead, in milliseconds: the first use of the entry after the pause starts another.",
+    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "The pause after a failed or dropped refresh ahead, in milliseconds. The first use of the entry after the pause starts another refresh ahead.",
         |s, v| s.cache.refresh.retry_ms = v.count();
-    "refresh.jitter" Real(0.0, 1.0), "0", engine, "The time after which an entry is refreshed ahead is shortened at random, by up to this share, so that entries stored together are not loaded together.",
+    "refresh.jitter" Real(0.0, 1.0), "0", engine, "The largest share by which the time until a refresh ahead is shortened at random, so that entries stored together are not loaded together.",
         |s, v| s.cache.refresh.jitter = v.real();
-    "stale.ttl_ms" Int(0, MAX), "0", engine, "How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire.",
+    "stale.ttl_ms" Int(0, MAX), "0", engine, "How long an expired entry of an engine's cache stays as a fallback for fetches whose load fails, in milliseconds; 0 keeps no fallbacks. Requires entries that expire.",
         |s, v| s.cache.stale_ttl_ms = v.count();
-    "stale.retry_ms" Int(0, COUNT), "1000", engine, "How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once.",
+    "stale.retry_ms" Int(0, COUNT), "1000", engine, "How long a key with a fallback is not loaded again after a failed load, in milliseconds. Fetches of the key in that time receive the fallback at once.",
         |s, v| s.tasks.stale_retry = v.millis();
-    "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms.",
+    "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch with a fallback waits for the load, in milliseconds. The fetch then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 gives the fallback at once (stale while revalidate). The value must be below timeout_ms.",
         |s, v| s.fetch.stale_timeout = v.maybe_millis();
-    "l2.timeout_ms" Int(-1, MAX), "50", engine, "How long the second tier may take for a lookup, in milliseconds; then the provider is called. -1 is no limit; 0 is refused.",
+    "l2.timeout_ms" Int(-1, MAX), "50", engine, "How long the second tier may take for a lookup, in milliseconds. After that, the provider is called. -1 is no limit; 0 is refused.",
         |s, v| s.second_tier.timeout = v.maybe_millis();
-    "l2.write_timeout_ms" Int(1, COUNT), "5000", engine, "How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again.",
+    "l2.write_timeout_ms" Int(1, COUNT), "5000", engine, "How long the second tier may take for a request that writes, in milliseconds. A request that takes longer counts as failed, and its puts and removals are sent again.",
         |s, v| s.second_tier.write_timeout = v.millis();
-    "l2.single_flight" Bool, "true", engine, "Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased).",
+    "l2.single_flight" Bool, "true", engine, "What to do with a key that another process is loading. true: look the key up again until its answer is in the second tier, for up to l2.wait_ms. false: load the key in this process too. true has no effect unless the second tier reports such keys (kvl_l2_request_leased).",
         |s, v| s.second_tier.single_flight = v.bool();
-    "l2.wait_ms" Int(0, COUNT), "1000", engine, "How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here.",
+    "l2.wait_ms" Int(0, COUNT), "1000", engine, "How long a key waits for the load of another process, in milliseconds. After that, this process loads the key, and takes over its lease if the second tier allows that.",
         |s, v| s.second_tier.wait = v.millis();
-    "l2.ttl_ms" Int(-1, MAX), "-1", engine, "The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused.",
+    "l2.ttl_ms" Int(-1, MAX), "-1", engine, "The longest TTL in the second tier, in milliseconds; -1 uses the TTL that the entry has in this process; 0 is refused.",
         |s, v| s.second_tier.ttl_ms = v.limit();
-    "l2.local_ttl_ms" Int(-1, MAX), "-1", engine, "The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused.",
+    "l2.local_ttl_ms" Int(-1, MAX), "-1", engine, "The longest TTL in this process for an entry found in the second tier, in milliseconds; -1 uses what is left of its TTL there; 0 is refused.",
         |s, v| s.second_tier.local_ttl_ms = v.limit();
     "l2.batch_keys" Int(1, 256), "256", engine, "The maximum number of keys in a request for the second tier.",
         |s, v| s.second_tier.batch_keys = v.small();
-    "l2.max_requests" Int(1, 1024), "4", engine, "The maximum number of requests that read from the second tier at a time. One more may write.",
+    "l2.max_requests" Int(1, 1024), "4", engine, "The maximum number of requests that read from the second tier at a time. One more request may write at the same time.",
         |s, v| s.second_tier.max_requests = v.small();
-    "l2.max_asking" Int(1, COUNT), "65536", engine, "How many keys may wait to be looked up in the second tier; further ones go to the provider at once.",
+    "l2.max_asking" Int(1, COUNT), "65536", engine, "How many keys may wait to be looked up in the second tier. Further keys go to the provider at once.",
         |s, v| s.second_tier.max_asking = v.small();
-    "l2.max_value" Int(0, COUNT), "1048576", engine, "The largest value that is written to the second tier, in bytes.",
+    "l2.max_value" Int(0, COUNT), "1048576", engine, "The largest value that is written to the second tier, in bytes. A put of a larger value removes the key from the second tier.",
         |s, v| s.second_tier.max_value = v.count();
-    "l2.pending_keys" Int(1, COUNT), "65536", engine, "How many keys may wait to be written to the second tier. Once more than these have been put or removed, the whole second tier is cleared instead. Fills above the limit are dropped.",
+    "l2.pending_keys" Int(1, COUNT), "65536", engine, "How many keys may wait to be written to the second tier. Beyond that, a put or removal clears the whole second tier instead, and answers of the provider are not written to it.",
         |s, v| s.second_tier.pending_keys = v.small();
-    "l2.pending_bytes" Int(0, MAX), "67108864", engine, "The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped.",
+    "l2.pending_bytes" Int(0, MAX), "67108864", engine, "The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, a put removes the key from the second tier instead, and answers of the provider are not written to it.",
         |s, v| s.second_tier.pending_bytes = v.count();
-    "l2.break_after" Int(0, COUNT), "5", engine, "The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone.",
+    "l2.break_after" Int(0, COUNT), "5", engine, "The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0 never leaves it alone.",
         |s, v| s.second_tier.break_after = v.small();
-    "l2.break_ms" Int(1, COUNT), "1000", engine, "How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. After the same pause a write that failed is repeated.",
+    "l2.break_ms" Int(1, COUNT), "1000", engine, "How long the second tier is left alone after l2.break_after failures in a row, in milliseconds. The time doubles with each further failure, up to l2.break_cap_ms. A failed write is repeated after this time at the earliest.",
         |s, v| s.second_tier.break_for = v.millis();
-    "l2.break_cap_ms" Int(1, COUNT), "30000", engine, "The longest time for which the second tier is not used, in milliseconds.",
+    "l2.break_cap_ms" Int(1, COUNT), "30000", engine, "The longest time for which the second tier is left alone, in milliseconds.",
         |s, v| s.second_tier.break_cap = v.millis();
     "batch.mode" Word(BatchMode::WORDS), "partial", fetch, "Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing).",
         |s, v| s.fetch.batch_mode = v.word(&BatchMode::ALL);
-    "timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused.",
+    "timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch waits, in milliseconds from the call. Positions that are not answered by then fail with KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused.",
         |s, v| s.fetch.timeout = v.maybe_millis();
-    "attempt_timeout_ms" Int(-1, MAX), "-1", engine, "How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused.",
+    "attempt_timeout_ms" Int(-1, MAX), "-1", engine, "How long the provider may take for a request, in milliseconds from when the provider receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused.",
         |s, v| s.fetch.attempt_timeout = v.maybe_millis();
-    "read" Word(ReadMode::WORDS), "normal", fetch, "normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it.",
+    "read" Word(ReadMode::WORDS), "normal", fetch, "normal: look in the store, and load what is missing. refresh: load in any case, and store the answer. cache_only: never load. no_store: look in the store, load what is missing, and do not store the answer.",
         |s, v| s.fetch.read = v.word(&ReadMode::ALL);
-    "load.on_timeout" Word(LeavePolicy::WORDS), "continue", fetch, "What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted.",
+    "load.on_timeout" Word(LeavePolicy::WORDS), "continue", fetch, "What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried. cancel: the provider is notified that the load is no longer wanted.",
         |s, v| s.fetch.on_timeout = v.word(&LeavePolicy::ALL);
-    "load.on_cancel" Word(LeavePolicy::WORDS), "cancel", fetch, "What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout.",
+    "load.on_cancel" Word(LeavePolicy::WORDS), "cancel", fetch, "What happens to a running load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout.",
         |s, v| s.fetch.on_cancel = v.word(&LeavePolicy::ALL);
     "priority" Real(-ANY, ANY), "0", fetch, "The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first.",
         |s, v| s.fetch.priority = Some(v.real());
-    "urgency" Int(LEAST_URGENT, MOST_URGENT), "0", fetch, "Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND.",
+    "urgency" Int(LEAST_URGENT, MOST_URGENT), "0", fetch, "Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides this setting. A refresh has KVL_URGENCY_BACKGROUND, unless its options state an urgency.",
         |s, v| s.fetch.urgency = i32::try_from(v.int()).ok();
-    "retry.count" Int(-1, COUNT), "0", fetch, "How often a failed key is retried; -1 is no limit.",
+    "retry.count" Int(-1, COUNT), "0", fetch, "How many times a failed key is retried; -1 is no limit.",
         |s, v| s.fetch.retry.count = v.limit().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-    "retry.shape" Word(RetryShape::WORDS), "fixed", fetch, "How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses.",
+    "retry.shape" Word(RetryShape::WORDS), "fixed", fetch, "How the pauses between attempts grow. fixed: each pause is retry.fixed_ms. exponential: the first pause is retry.first_ms, and each further pause is retry.factor times as long as the one before. exponential_then_fixed and fixed_then_exponential: the shape changes from the first to the second after retry.switch_after pauses.",
         |s, v| s.fetch.retry.shape = v.word(&RetryShape::ALL);
     "retry.first_ms" Int(0, MAX), "1000", fetch, "The first exponential pause, in milliseconds.",
         |s, v| s.fetch.retry.first = v.millis();
     "retry.fixed_ms" Int(0, MAX), "100", fetch, "The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency.",
         |s, v| s.fetch.retry.fixed = v.millis();
-    "retry.factor" Real(1.0, 1e6), "2", fetch, "The factor by which each exponential pause exceeds the one before.",
+    "retry.factor" Real(1.0, 1e6), "2", fetch, "The factor by which each exponential pause is multiplied to give the next.",
         |s, v| s.fetch.retry.factor = v.real();
-    "retry.switch_after" Int(0, COUNT), "0", fetch, "The number of pauses after which a shape of two parts changes to its second part.",
+    "retry.switch_after" Int(0, COUNT), "0", fetch, "The number of pauses after which exponential_then_fixed or fixed_then_exponential changes to its second shape.",
         |s, v| s.fetch.retry.switch_after = v.small();
     "retry.cap_ms" Int(0, MAX), "60000", fetch, "The longest pause, in milliseconds.",
         |s, v| s.fetch.retry.cap = v.millis();
-    "retry.jitter" Real(0.0, 1.0), "0", fetch, "Each pause is drawn uniformly from pause × (1 ± this), and never exceeds retry.cap_ms.",
+    "retry.jitter" Real(0.0, 1.0), "0", fetch, "Each pause is drawn uniformly from pause × (1 ± retry.jitter), and never exceeds retry.cap_ms.",
         |s, v| s.fetch.retry.jitter = v.real();
-    "retry.budget_ms" Int(-1, MAX), "-1", fetch, "No attempt begins later than this after the first attempt began, in milliseconds; -1 is no limit.",
+    "retry.budget_ms" Int(-1, MAX), "-1", fetch, "How long after the start of the first attempt another attempt may still start, in milliseconds; -1 is no limit.",
         |s, v| s.fetch.retry.budget = v.maybe_millis();
 };
 
@@ -286,7 +286,7 @@ pub enum Scope {
     Fetch,
 }
 
-/// Settings under construction. A refused setting changes nothing. A program may set many and check once: the first problem is kept.
+/// Settings under construction. A refused setting changes nothing. The first problem is kept, so a program may set many and check once.
 #[derive(Clone, Debug)]
 pub struct Draft {
     settings: Settings,
@@ -478,7 +478,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     row.map(|row| row.name)
 }
 
-/// The Levenshtein distance. Of `from`, which may be of any length, only the first 64 characters count.
+/// The Levenshtein distance between `to` and the first 64 characters of `from`, which may be of any length.
 fn edits(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(64).collect(), to.chars().collect());
     let mut row: Vec<usize> = (0..=to.len()).collect();

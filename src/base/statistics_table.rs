@@ -1,13 +1,13 @@
-// Every statistic. One row here makes the field of kvl_stats_t, the value in JSON, the sample of OpenMetrics and the line of
-// docs/STATISTICS.md; the bindings are generated from it. New rows go at the end, because programs rely on the order of the fields.
+// Every statistic. Each row makes a field of kvl_stats_t and of the bindings' statistics, a value in JSON, a sample in OpenMetrics and a
+// line of docs/STATISTICS.md. New rows go at the end, because programs rely on the order of the fields.
 //
-// Columns: field: kind, path in JSON, family of OpenMetrics, label of the sample or "", source in the engine; description.
+// A row is: field: kind, path in JSON, OpenMetrics family, label of the sample or "", where the engine has the number; description.
 statistics! {
     hits: counter, "lookups.hits", "kvlight_lookups", "result=hit", |s| s.store.hits; "Lookups that found a value.";
     null_hits: counter, "lookups.null_hits", "kvlight_lookups", "result=null_hit", |s| s.store.null_hits; "Lookups that found a null: the key is known to be absent.";
     misses: counter, "lookups.misses", "kvlight_lookups", "result=miss", |s| s.misses(); "Lookups that found nothing.";
     invalid_keys: counter, "lookups.invalid_keys", "kvlight_lookups", "result=invalid_key", |s| s.store.invalid_keys;
-        "Lookups whose key the validator refused.";
+        "Lookups of keys that the validator refused.";
     inserts: counter, "store.inserts", "kvlight_inserts", "", |s| s.store.inserts; "Entries that were stored, including those that replaced an older value.";
     replacements: counter, "store.replacements", "kvlight_replacements", "", |s| s.store.replacements; "Inserts that replaced an older value.";
     removed_expired: counter, "removed.expired", "kvlight_removals", "cause=expired", |s| s.removed(Cause::Expired).entries;
@@ -17,7 +17,7 @@ statistics! {
     removed_cost: counter, "removed.cost", "kvlight_removals", "cause=cost", |s| s.removed(Cause::Cost).entries;
         "Entries that were evicted because the store's total cost was too high.";
     removed_replaced: counter, "removed.replaced", "kvlight_removals", "cause=replaced", |s| s.removed(Cause::Replaced).entries;
-        "Entries that were replaced by another value for their key.";
+        "Entries that were replaced by a newer entry for their key.";
     removed_removed: counter, "removed.removed", "kvlight_removals", "cause=removed", |s| s.removed(Cause::Removed).entries;
         "Entries that the program removed by key.";
     removed_cleared: counter, "removed.cleared", "kvlight_removals", "cause=cleared", |s| s.removed(Cause::Cleared).entries;
@@ -25,28 +25,28 @@ statistics! {
     removed_trimmed: counter, "removed.trimmed", "kvlight_removals", "cause=trimmed", |s| s.removed(Cause::Trimmed).entries;
         "Entries that were removed by a trim or a resize.";
     removed_refused: counter, "removed.refused", "kvlight_removals", "cause=refused", |s| s.removed(Cause::Refused).entries;
-        "Entries that were not stored.";
+        "New entries that were not stored (KVL_REFUSED, KVL_TOO_LARGE).";
     removed_cost_expired: counter, "removed_cost.expired", "kvlight_removals_cost_bytes", "cause=expired", |s| s.removed(Cause::Expired).cost;
         "The cost of the entries that expired, in bytes.";
     removed_cost_capacity: counter, "removed_cost.capacity", "kvlight_removals_cost_bytes", "cause=capacity", |s| s.removed(Cause::Capacity).cost;
-        "The cost of the entries evicted because there were too many entries, in bytes.";
+        "The cost of the entries that were evicted because the store had too many entries, in bytes.";
     removed_cost_cost: counter, "removed_cost.cost", "kvlight_removals_cost_bytes", "cause=cost", |s| s.removed(Cause::Cost).cost;
-        "The cost of the entries evicted because the total cost was too high, in bytes.";
+        "The cost of the entries that were evicted because the store's total cost was too high, in bytes.";
     removed_cost_replaced: counter, "removed_cost.replaced", "kvlight_removals_cost_bytes", "cause=replaced", |s| s.removed(Cause::Replaced).cost;
         "The cost of the entries that were replaced, in bytes.";
     removed_cost_removed: counter, "removed_cost.removed", "kvlight_removals_cost_bytes", "cause=removed", |s| s.removed(Cause::Removed).cost;
         "The cost of the entries that the program removed by key, in bytes.";
     removed_cost_cleared: counter, "removed_cost.cleared", "kvlight_removals_cost_bytes", "cause=cleared", |s| s.removed(Cause::Cleared).cost;
-        "The cost of the entries removed by a clear, in bytes.";
+        "The cost of the entries that were removed by a clear, in bytes.";
     removed_cost_trimmed: counter, "removed_cost.trimmed", "kvlight_removals_cost_bytes", "cause=trimmed", |s| s.removed(Cause::Trimmed).cost;
-        "The cost of the entries removed by a trim or a resize, in bytes.";
+        "The cost of the entries that were removed by a trim or a resize, in bytes.";
     removed_cost_refused: counter, "removed_cost.refused", "kvlight_removals_cost_bytes", "cause=refused", |s| s.removed(Cause::Refused).cost;
-        "The cost of the entries that were not stored, in bytes.";
+        "The cost of the new entries that were not stored, in bytes.";
     misses_started: counter, "misses.started", "kvlight_fetch_misses", "fate=started", |s| s.tasks.misses.started; "Misses that started a load.";
     misses_joined: counter, "misses.joined", "kvlight_fetch_misses", "fate=joined", |s| s.tasks.misses.joined;
         "Misses that joined a running load.";
     misses_cache_only: counter, "misses.cache_only", "kvlight_fetch_misses", "fate=cache_only", |s| s.tasks.misses.cache_only;
-        "Misses of fetches that never load (read is cache_only).";
+        "Misses of fetches that never load (read = cache_only).";
     misses_queue_full: counter, "misses.queue_full", "kvlight_fetch_misses", "fate=queue_full", |s| s.tasks.misses.queue_full;
         "Misses that found the queue full.";
     misses_remembered: counter, "misses.remembered", "kvlight_fetch_misses", "fate=remembered", |s| s.tasks.misses.remembered;
@@ -63,11 +63,11 @@ statistics! {
         "Loads that lost their place in the queue (KVL_ERR_QUEUE_FULL).";
     loads_cancelled: counter, "loads.cancelled", "kvlight_loads_ended", "end=cancelled", |s| s.tasks.flights_ended.cancelled;
         "Loads that ended because no fetch wanted them any more, or because the engine closed.";
-    loads_retried: counter, "loads.retried", "kvlight_loads_retried", "", |s| s.tasks.retries; "Attempts after the first one of a load.";
+    loads_retried: counter, "loads.retried", "kvlight_loads_retried", "", |s| s.tasks.retries; "Attempts of loads after the first attempt.";
     loads_timed_out: counter, "loads.timed_out", "kvlight_loads_timed_out", "", |s| s.tasks.attempt_timeouts;
         "Attempts that timed out (attempt_timeout_ms).";
     late_answers: counter, "loads.late_answers", "kvlight_late_answers", "", |s| s.tasks.answers_late;
-        "Answers that came after their attempt had timed out (KVL_LATE).";
+        "Answers that came after their attempt had ended (KVL_LATE).";
     attempts: counter, "loads.attempts", "kvlight_attempts", "", |s| s.tasks.attempts; "Keys passed to the provider; a key counts once for each attempt.";
     requests: counter, "requests.formed", "kvlight_requests", "", |s| s.tasks.requests; "Requests passed to the provider.";
     requests_abandoned: counter, "requests.abandoned", "kvlight_requests_abandoned", "", |s| s.tasks.requests_abandoned;
@@ -100,9 +100,9 @@ statistics! {
         "Now: the state of the circuit breaker, KVL_BREAKER_*.";
     breaker_opened: counter, "breaker.opened", "kvlight_breaker_opened", "", |s| s.tasks.breaker_opened; "Times that the circuit breaker opened.";
     breaker_refused: counter, "breaker.refused", "kvlight_breaker_refused", "", |s| s.tasks.breaker_refused;
-        "Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.";
+        "Keys that the open circuit breaker refused: misses, keys in the queue, and keys of refreshes.";
     refreshes_refused: counter, "refreshes.refused", "kvlight_refreshes_refused", "", |s| s.tasks.refreshes_refused;
-        "Keys of refreshes that found the queue full and were rejected (queue.overflow=reject).";
+        "Keys of refreshes that found the queue full and were rejected (queue.overflow = reject).";
     misses_throttled: counter, "misses.throttled", "kvlight_fetch_misses", "fate=throttled", |s| s.tasks.misses.throttled;
         "Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms).";
     stale_error: counter, "stale.error", "kvlight_stale", "why=error", |s| s.tasks.stale_error;
@@ -112,7 +112,7 @@ statistics! {
     stale_throttled: counter, "stale.throttled", "kvlight_stale", "why=throttled", |s| s.tasks.misses.throttled;
         "Positions that received the fallback because a load had failed shortly before (stale.retry_ms).";
     refreshes_started: counter, "refreshes.started", "kvlight_refreshes_ahead", "event=started", |s| s.tasks.ahead_started;
-        "Loads that were started because an entry was used shortly before its expiry (refresh.after).";
+        "Refreshes ahead that were started (refresh.after, refresh.after_ms).";
     refreshes_succeeded: counter, "refreshes.succeeded", "kvlight_refreshes_ahead", "event=succeeded", |s| s.tasks.ahead_succeeded;
         "Refreshes ahead that ended with a value or a null.";
     refreshes_failed: counter, "refreshes.failed", "kvlight_refreshes_ahead", "event=failed", |s| s.tasks.ahead_failed;
@@ -124,13 +124,13 @@ statistics! {
     hedges_won: counter, "hedges.won", "kvlight_hedges", "event=won", |s| s.tasks.hedges_won;
         "Hedge requests that answered a key first, or took over a key that failed in the other request.";
     hedges_lost: counter, "hedges.lost", "kvlight_hedges", "event=lost", |s| s.tasks.hedges_lost;
-        "Hedge requests that neither answered a key first nor took one over.";
+        "Hedge requests that neither answered a key first nor took over a key.";
     concurrency_limit: gauge, "now.concurrency_limit", "kvlight_concurrency_limit", "", |s| s.gauges.concurrency_limit;
-        "Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.";
+        "Now: the number of slots, which is tasks.max_running unless tasks.limit = adaptive.";
     removed_tag: counter, "removed.tag", "kvlight_removals", "cause=tag", |s| s.removed(Cause::Tag).entries;
         "Entries that were removed by a tag.";
     removed_cost_tag: counter, "removed_cost.tag", "kvlight_removals_cost_bytes", "cause=tag", |s| s.removed(Cause::Tag).cost;
-        "The cost of the entries removed by a tag, in bytes.";
+        "The cost of the entries that were removed by a tag, in bytes.";
     l2_hits: counter, "l2.hits", "kvlight_l2_looks", "result=hit", |s| s.tasks.tier_hits;
         "Keys that were looked up in the second tier and found.";
     l2_misses: counter, "l2.misses", "kvlight_l2_looks", "result=miss", |s| s.tasks.tier_misses;
@@ -138,36 +138,36 @@ statistics! {
     l2_damaged: counter, "l2.damaged", "kvlight_l2_looks", "result=damaged", |s| s.tasks.tier_damaged;
         "Keys whose entry in the second tier could not be read or had expired.";
     l2_outdated: counter, "l2.outdated", "kvlight_l2_looks", "result=outdated", |s| s.tasks.tier_outdated;
-        "Keys that were found in the second tier and had been written meanwhile.";
+        "Keys that were found in the second tier, but were written during the lookup.";
     l2_errors: counter, "l2.errors", "kvlight_l2_looks", "result=error", |s| s.tasks.tier_errors;
-        "Keys for which the second tier failed.";
+        "Keys whose lookup in the second tier failed.";
     l2_timeouts: counter, "l2.timeouts", "kvlight_l2_looks", "result=timeout", |s| s.tasks.tier_timeouts;
-        "Keys for which the second tier took too long (l2.timeout_ms).";
+        "Keys whose lookup in the second tier took too long (l2.timeout_ms).";
     l2_bypassed: counter, "l2.bypassed", "kvlight_l2_looks", "result=bypassed", |s| s.tasks.tier_bypassed;
-        "Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.";
+        "Keys that were not looked up in the second tier: the second tier was failing, too many keys waited, or a write of the key had not reached the second tier yet.";
     l2_waited: counter, "l2.waited", "kvlight_l2_waited", "", |s| s.tasks.tier_waited;
         "Keys that waited for the load of another process (l2.single_flight).";
     l2_stolen: counter, "l2.stolen", "kvlight_l2_stolen", "", |s| s.tasks.tier_stolen;
         "Keys whose lease was taken over from a process that took too long (l2.wait_ms).";
     l2_reads: counter, "l2.reads", "kvlight_l2_reads", "", |s| s.tasks.tier_reads; "Requests that looked keys up in the second tier.";
     l2_writes: counter, "l2.writes", "kvlight_l2_stores", "result=written", |s| s.tasks.tier_writes;
-        "Puts and removals that were passed on to the second tier.";
+        "Puts and removals that were written to the second tier.";
     l2_write_errors: counter, "l2.write_errors", "kvlight_l2_stores", "result=error", |s| s.tasks.tier_write_errors;
-        "Keys that could not be written to the second tier; puts and removals are sent again.";
+        "Keys that could not be written to the second tier. Their puts and removals are sent again.";
     l2_fills: counter, "l2.fills", "kvlight_l2_stores", "result=filled", |s| s.tasks.tier_fills;
         "Answers of the provider that were stored in the second tier.";
     l2_fills_refused: counter, "l2.fills_refused", "kvlight_l2_stores", "result=refused", |s| s.tasks.tier_fills_refused;
         "Answers that the second tier did not store, because the key had been written meanwhile.";
     l2_fills_dropped: counter, "l2.fills_dropped", "kvlight_l2_stores", "result=dropped", |s| s.tasks.tier_fills_dropped;
-        "Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value).";
+        "Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value) or because a write of the key waited.";
     l2_overflows: counter, "l2.overflows", "kvlight_l2_overflows", "", |s| s.tasks.tier_overflows;
         "Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys).";
     l2_opened: counter, "l2.opened", "kvlight_l2_opened", "", |s| s.tasks.tier_opened;
-        "Times that the second tier was not used for a while, because it failed (l2.break_after).";
+        "Times that the second tier was left alone for a while because of failures (l2.break_after).";
     l2_pending: gauge, "now.l2_pending", "kvlight_l2_pending", "", |s| s.gauges.tier_pending;
         "Now: keys that wait to be written to the second tier.";
     l2_avoided: gauge, "now.l2_avoided", "kvlight_l2_avoided", "", |s| s.gauges.tier_avoided;
-        "Now: 1 while the second tier is not used because it fails.";
+        "Now: 1 while the second tier is left alone because of failures, otherwise 0.";
 }
 
 // The descriptions of OpenMetrics families that have several samples.
@@ -176,12 +176,12 @@ families! {
     "kvlight_removals": "Entries that left the store or were not stored, by cause.";
     "kvlight_removals_cost_bytes": "The cost of the entries that left the store or were not stored, by cause.";
     "kvlight_fetch_misses": "Misses of fetches, by outcome.";
-    "kvlight_hedges": "Requests that repeated others, by event.";
+    "kvlight_hedges": "Hedge requests, by event.";
     "kvlight_loads_ended": "Loads that ended, by outcome.";
-    "kvlight_stale": "Positions that received a stale answer.";
-    "kvlight_refreshes_ahead": "Loads of entries that were used shortly before their expiry.";
-    "kvlight_l2_looks": "Keys that missed, by what came of looking them up in the second tier.";
-    "kvlight_l2_stores": "Keys that were to be stored in the second tier, by what came of it.";
-    "kvlight_extras": "Answers to keys that were not requested.";
-    "kvlight_fetches_ended_early": "Fetches that ended before all of their keys were answered.";
+    "kvlight_stale": "Positions that received the fallback, by reason.";
+    "kvlight_refreshes_ahead": "Refreshes ahead, by event.";
+    "kvlight_l2_looks": "Keys that missed in the store, by the result of their lookup in the second tier.";
+    "kvlight_l2_stores": "Keys to be written to the second tier, by result.";
+    "kvlight_extras": "Answers to keys that were not requested, by whether they were stored.";
+    "kvlight_fetches_ended_early": "Fetches that ended before all of their keys were answered, by reason.";
 }

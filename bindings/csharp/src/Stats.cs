@@ -29,7 +29,7 @@ namespace Kvlight
         /// <summary>Lookups that found nothing.</summary>
         public long Misses => numbers[5];
 
-        /// <summary>Lookups whose key the validator refused.</summary>
+        /// <summary>Lookups of keys that the validator refused.</summary>
         public long InvalidKeys => numbers[6];
 
         /// <summary>Entries that were stored, including those that replaced an older value.</summary>
@@ -47,7 +47,7 @@ namespace Kvlight
         /// <summary>Entries that were evicted because the store's total cost was too high.</summary>
         public long RemovedCost => numbers[11];
 
-        /// <summary>Entries that were replaced by another value for their key.</summary>
+        /// <summary>Entries that were replaced by a newer entry for their key.</summary>
         public long RemovedReplaced => numbers[12];
 
         /// <summary>Entries that the program removed by key.</summary>
@@ -59,16 +59,16 @@ namespace Kvlight
         /// <summary>Entries that were removed by a trim or a resize.</summary>
         public long RemovedTrimmed => numbers[15];
 
-        /// <summary>Entries that were not stored.</summary>
+        /// <summary>New entries that were not stored (KVL_REFUSED, KVL_TOO_LARGE).</summary>
         public long RemovedRefused => numbers[16];
 
         /// <summary>The cost of the entries that expired, in bytes.</summary>
         public long RemovedCostExpired => numbers[17];
 
-        /// <summary>The cost of the entries evicted because there were too many entries, in bytes.</summary>
+        /// <summary>The cost of the entries that were evicted because the store had too many entries, in bytes.</summary>
         public long RemovedCostCapacity => numbers[18];
 
-        /// <summary>The cost of the entries evicted because the total cost was too high, in bytes.</summary>
+        /// <summary>The cost of the entries that were evicted because the store's total cost was too high, in bytes.</summary>
         public long RemovedCostCost => numbers[19];
 
         /// <summary>The cost of the entries that were replaced, in bytes.</summary>
@@ -77,13 +77,13 @@ namespace Kvlight
         /// <summary>The cost of the entries that the program removed by key, in bytes.</summary>
         public long RemovedCostRemoved => numbers[21];
 
-        /// <summary>The cost of the entries removed by a clear, in bytes.</summary>
+        /// <summary>The cost of the entries that were removed by a clear, in bytes.</summary>
         public long RemovedCostCleared => numbers[22];
 
-        /// <summary>The cost of the entries removed by a trim or a resize, in bytes.</summary>
+        /// <summary>The cost of the entries that were removed by a trim or a resize, in bytes.</summary>
         public long RemovedCostTrimmed => numbers[23];
 
-        /// <summary>The cost of the entries that were not stored, in bytes.</summary>
+        /// <summary>The cost of the new entries that were not stored, in bytes.</summary>
         public long RemovedCostRefused => numbers[24];
 
         /// <summary>Misses that started a load.</summary>
@@ -92,7 +92,7 @@ namespace Kvlight
         /// <summary>Misses that joined a running load.</summary>
         public long MissesJoined => numbers[26];
 
-        /// <summary>Misses of fetches that never load (read is cache_only).</summary>
+        /// <summary>Misses of fetches that never load (read = cache_only).</summary>
         public long MissesCacheOnly => numbers[27];
 
         /// <summary>Misses that found the queue full.</summary>
@@ -122,13 +122,13 @@ namespace Kvlight
         /// <summary>Loads that ended because no fetch wanted them any more, or because the engine closed.</summary>
         public long LoadsCancelled => numbers[36];
 
-        /// <summary>Attempts after the first one of a load.</summary>
+        /// <summary>Attempts of loads after the first attempt.</summary>
         public long LoadsRetried => numbers[37];
 
         /// <summary>Attempts that timed out (attempt_timeout_ms).</summary>
         public long LoadsTimedOut => numbers[38];
 
-        /// <summary>Answers that came after their attempt had timed out (KVL_LATE).</summary>
+        /// <summary>Answers that came after their attempt had ended (KVL_LATE).</summary>
         public long LateAnswers => numbers[39];
 
         /// <summary>Keys passed to the provider; a key counts once for each attempt.</summary>
@@ -191,10 +191,10 @@ namespace Kvlight
         /// <summary>Times that the circuit breaker opened.</summary>
         public long BreakerOpened => numbers[59];
 
-        /// <summary>Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.</summary>
+        /// <summary>Keys that the open circuit breaker refused: misses, keys in the queue, and keys of refreshes.</summary>
         public long BreakerRefused => numbers[60];
 
-        /// <summary>Keys of refreshes that found the queue full and were rejected (queue.overflow=reject).</summary>
+        /// <summary>Keys of refreshes that found the queue full and were rejected (queue.overflow = reject).</summary>
         public long RefreshesRefused => numbers[61];
 
         /// <summary>Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms).</summary>
@@ -209,7 +209,7 @@ namespace Kvlight
         /// <summary>Positions that received the fallback because a load had failed shortly before (stale.retry_ms).</summary>
         public long StaleThrottled => numbers[65];
 
-        /// <summary>Loads that were started because an entry was used shortly before its expiry (refresh.after).</summary>
+        /// <summary>Refreshes ahead that were started (refresh.after, refresh.after_ms).</summary>
         public long RefreshesStarted => numbers[66];
 
         /// <summary>Refreshes ahead that ended with a value or a null.</summary>
@@ -227,16 +227,16 @@ namespace Kvlight
         /// <summary>Hedge requests that answered a key first, or took over a key that failed in the other request.</summary>
         public long HedgesWon => numbers[71];
 
-        /// <summary>Hedge requests that neither answered a key first nor took one over.</summary>
+        /// <summary>Hedge requests that neither answered a key first nor took over a key.</summary>
         public long HedgesLost => numbers[72];
 
-        /// <summary>Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.</summary>
+        /// <summary>Now: the number of slots, which is tasks.max_running unless tasks.limit = adaptive.</summary>
         public long ConcurrencyLimit => numbers[73];
 
         /// <summary>Entries that were removed by a tag.</summary>
         public long RemovedTag => numbers[74];
 
-        /// <summary>The cost of the entries removed by a tag, in bytes.</summary>
+        /// <summary>The cost of the entries that were removed by a tag, in bytes.</summary>
         public long RemovedCostTag => numbers[75];
 
         /// <summary>Keys that were looked up in the second tier and found.</summary>
@@ -248,16 +248,16 @@ namespace Kvlight
         /// <summary>Keys whose entry in the second tier could not be read or had expired.</summary>
         public long L2Damaged => numbers[78];
 
-        /// <summary>Keys that were found in the second tier and had been written meanwhile.</summary>
+        /// <summary>Keys that were found in the second tier, but were written during the lookup.</summary>
         public long L2Outdated => numbers[79];
 
-        /// <summary>Keys for which the second tier failed.</summary>
+        /// <summary>Keys whose lookup in the second tier failed.</summary>
         public long L2Errors => numbers[80];
 
-        /// <summary>Keys for which the second tier took too long (l2.timeout_ms).</summary>
+        /// <summary>Keys whose lookup in the second tier took too long (l2.timeout_ms).</summary>
         public long L2Timeouts => numbers[81];
 
-        /// <summary>Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.</summary>
+        /// <summary>Keys that were not looked up in the second tier: the second tier was failing, too many keys waited, or a write of the key had not reached the second tier yet.</summary>
         public long L2Bypassed => numbers[82];
 
         /// <summary>Keys that waited for the load of another process (l2.single_flight).</summary>
@@ -269,10 +269,10 @@ namespace Kvlight
         /// <summary>Requests that looked keys up in the second tier.</summary>
         public long L2Reads => numbers[85];
 
-        /// <summary>Puts and removals that were passed on to the second tier.</summary>
+        /// <summary>Puts and removals that were written to the second tier.</summary>
         public long L2Writes => numbers[86];
 
-        /// <summary>Keys that could not be written to the second tier; puts and removals are sent again.</summary>
+        /// <summary>Keys that could not be written to the second tier. Their puts and removals are sent again.</summary>
         public long L2WriteErrors => numbers[87];
 
         /// <summary>Answers of the provider that were stored in the second tier.</summary>
@@ -281,19 +281,19 @@ namespace Kvlight
         /// <summary>Answers that the second tier did not store, because the key had been written meanwhile.</summary>
         public long L2FillsRefused => numbers[89];
 
-        /// <summary>Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value).</summary>
+        /// <summary>Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value) or because a write of the key waited.</summary>
         public long L2FillsDropped => numbers[90];
 
         /// <summary>Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys).</summary>
         public long L2Overflows => numbers[91];
 
-        /// <summary>Times that the second tier was not used for a while, because it failed (l2.break_after).</summary>
+        /// <summary>Times that the second tier was left alone for a while because of failures (l2.break_after).</summary>
         public long L2Opened => numbers[92];
 
         /// <summary>Now: keys that wait to be written to the second tier.</summary>
         public long L2Pending => numbers[93];
 
-        /// <summary>Now: 1 while the second tier is not used because it fails.</summary>
+        /// <summary>Now: 1 while the second tier is left alone because of failures, otherwise 0.</summary>
         public long L2Avoided => numbers[94];
     }
 }

@@ -1,88 +1,88 @@
 -- Generated from api/api.json by `make generate`. Do not edit.
 
----What one fetch may set.
+---The settings that one fetch may override.
 ---@class kvlight.FetchSettings
----@field ["stale.timeout_ms"]? integer How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Default: -1.
+---@field ["stale.timeout_ms"]? integer How long a fetch with a fallback waits for the load, in milliseconds. The fetch then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 gives the fallback at once (stale while revalidate). The value must be below timeout_ms. Default: -1.
 ---@field ["batch.mode"]? "partial"|"all_or_nothing" Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
----@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
----@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
----@field ["load.on_timeout"]? "continue"|"cancel" What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
----@field ["load.on_cancel"]? "continue"|"cancel" What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
+---@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call. Positions that are not answered by then fail with KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
+---@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal: look in the store, and load what is missing. refresh: load in any case, and store the answer. cache_only: never load. no_store: look in the store, load what is missing, and do not store the answer. Default: normal.
+---@field ["load.on_timeout"]? "continue"|"cancel" What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
+---@field ["load.on_cancel"]? "continue"|"cancel" What happens to a running load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel.
 ---@field ["priority"]? number The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
----@field ["urgency"]? integer Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
----@field ["retry.count"]? integer How often a failed key is retried; -1 is no limit. Default: 0.
----@field ["retry.shape"]? "fixed"|"exponential"|"exponential_then_fixed"|"fixed_then_exponential" How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. Default: fixed.
+---@field ["urgency"]? integer Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides this setting. A refresh has KVL_URGENCY_BACKGROUND, unless its options state an urgency. Default: 0.
+---@field ["retry.count"]? integer How many times a failed key is retried; -1 is no limit. Default: 0.
+---@field ["retry.shape"]? "fixed"|"exponential"|"exponential_then_fixed"|"fixed_then_exponential" How the pauses between attempts grow. fixed: each pause is retry.fixed_ms. exponential: the first pause is retry.first_ms, and each further pause is retry.factor times as long as the one before. exponential_then_fixed and fixed_then_exponential: the shape changes from the first to the second after retry.switch_after pauses. Default: fixed.
 ---@field ["retry.first_ms"]? integer The first exponential pause, in milliseconds. Default: 1000.
 ---@field ["retry.fixed_ms"]? integer The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
----@field ["retry.factor"]? number The factor by which each exponential pause exceeds the one before. Default: 2.
----@field ["retry.switch_after"]? integer The number of pauses after which a shape of two parts changes to its second part. Default: 0.
+---@field ["retry.factor"]? number The factor by which each exponential pause is multiplied to give the next. Default: 2.
+---@field ["retry.switch_after"]? integer The number of pauses after which exponential_then_fixed or fixed_then_exponential changes to its second shape. Default: 0.
 ---@field ["retry.cap_ms"]? integer The longest pause, in milliseconds. Default: 60000.
----@field ["retry.jitter"]? number Each pause is drawn uniformly from pause × (1 ± this), and never exceeds retry.cap_ms. Default: 0.
----@field ["retry.budget_ms"]? integer No attempt begins later than this after the first attempt began, in milliseconds; -1 is no limit. Default: -1.
+---@field ["retry.jitter"]? number Each pause is drawn uniformly from pause × (1 ± retry.jitter), and never exceeds retry.cap_ms. Default: 0.
+---@field ["retry.budget_ms"]? integer How long after the start of the first attempt another attempt may still start, in milliseconds; -1 is no limit. Default: -1.
 
----What an engine or a cache may set.
+---The settings of an engine or a cache.
 ---@class kvlight.Settings: kvlight.FetchSettings
 ---@field ["cache.capacity"]? integer The maximum number of entries in the store; 0 stores nothing. Default: 1024.
----@field ["cache.cost_limit"]? integer The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies. If the program states the cost of the value, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
----@field ["cache.shards"]? integer The number of parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 chooses: one part up to a capacity of 8,191; above that several, each with at least 1 MiB of cache.cost_limit. Default: 0.
+---@field ["cache.cost_limit"]? integer The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies or, if the program states the cost of its value, the stated cost plus the length of the key plus KVL_ENTRY_COST. Default: -1.
+---@field ["cache.shards"]? integer The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, several shards, each with at least 1 MiB of cache.cost_limit. Default: 0.
 ---@field ["cache.ttl_ms"]? integer The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1.
----@field ["cache.null_ttl_ms"]? integer The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Default: 60000.
----@field ["cache.ttl_jitter_ms"]? integer Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Default: 0.
----@field ["cache.idle_ttl_ms"]? integer An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1.
----@field ["cache.timer"]? boolean Whether a timer frees the memory of expired entries. Without it, each write frees up to 8 of them. An engine always has the timer. Default: true.
----@field ["cache.seed"]? integer Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1.
----@field ["cache.hash"]? "fast"|"sip" The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Each is keyed from the system's randomness. Default: fast.
----@field ["cache.policy"]? "lru"|"s3fifo" Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru.
----@field ["cache.error_ttl_ms"]? integer How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.
----@field ["cache.error_capacity"]? integer The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024.
----@field ["removals.max_pending"]? integer How many entries that have left an engine's cache may wait for the removal listener or, if there is none, for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The limit is lower for a small cache: no more entries may wait, at no higher cost, than the cache may hold. -1 is no limit. Default: 1024.
----@field ["tasks.max_running"]? integer The maximum number of requests with the provider at a time. Default: 4.
----@field ["tasks.limit"]? "fixed"|"adaptive" fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. Default: fixed.
----@field ["tasks.min_running"]? integer With tasks.limit = adaptive: the lowest limit, which is also the initial one. Default: 1.
----@field ["tasks.max_abandoned"]? integer How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4.
----@field ["tasks.stack_bytes"]? integer The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime. Default: 8388608.
----@field ["queue.max_keys"]? integer The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
----@field ["queue.order"]? "fifo"|"lifo" Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it finds no place, and queue.overflow applies. A fetch of very many keys searches for such places in steps, and does not consider keys that arrive between two steps. Default: fifo.
----@field ["queue.ageing_ms"]? integer With fifo: the waiting time, in milliseconds, that raises a key's urgency by one, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.
----@field ["queue.share"]? number The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5.
----@field ["queue.overflow"]? "wait"|"reject" What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as always happens to the key of a fetch of one key. With reject, queue.share has no effect. Default: wait.
+---@field ["cache.null_ttl_ms"]? integer The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores no nulls. Default: 60000.
+---@field ["cache.ttl_jitter_ms"]? integer The largest random change of a finite TTL, in milliseconds, so that entries stored together do not expire together: each TTL is drawn uniformly from TTL ± min(cache.ttl_jitter_ms, TTL / 2). Default: 0.
+---@field ["cache.idle_ttl_ms"]? integer The time without use after which an entry also expires, in milliseconds; -1 is no limit; 0 is refused. Default: -1.
+---@field ["cache.timer"]? boolean Whether a timer frees the memory of expired entries. Without the timer, each write frees up to 8 expired entries. An engine always has the timer. Default: true.
+---@field ["cache.seed"]? integer A seed that makes the jitter of TTLs, refreshes and retries repeatable; -1 uses a random seed. Hashing does not use it: hash keys are always random. Default: -1.
+---@field ["cache.hash"]? "fast"|"sip" The hash function for the store and for the table of loads. fast: foldhash. sip: SipHash-1-3, for keys that an attacker can choose. Both use random hash keys. Default: fast.
+---@field ["cache.policy"]? "lru"|"s3fifo" Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, so that a scan of keys that are used only once evicts little else. Default: lru.
+---@field ["cache.error_ttl_ms"]? integer How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers no errors. Default: 0.
+---@field ["cache.error_capacity"]? integer The maximum number of remembered errors; the oldest are forgotten first. All remembered errors together use at most cache.error_capacity KiB of memory. Default: 1024.
+---@field ["removals.max_pending"]? integer How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. The limit is lower for a small cache: the waiting entries may not be more, or cost more, than the cache may hold. Default: 1024.
+---@field ["tasks.max_running"]? integer The maximum number of requests that are with the provider at a time. Each of them holds a slot. Requests counted by tasks.max_abandoned come on top. Default: 4.
+---@field ["tasks.limit"]? "fixed"|"adaptive" How many slots there are. fixed: tasks.max_running. adaptive: a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when requests take longer or exceed attempt_timeout_ms. Default: fixed.
+---@field ["tasks.min_running"]? integer With tasks.limit = adaptive: the lowest number of slots, and the initial one. Default: 1.
+---@field ["tasks.max_abandoned"]? integer How many requests that have exceeded attempt_timeout_ms may still be with the provider without holding a slot. Beyond that, a request that exceeds attempt_timeout_ms keeps its slot until it or another such request ends. Default: 4.
+---@field ["tasks.stack_bytes"]? integer The stack size of provider threads, in bytes. The thread that runs callbacks has the same stack size, unless the engine uses a shared runtime. Default: 8388608.
+---@field ["queue.max_keys"]? integer The number of places in the queue. The key of a single-key fetch needs a place to wait for a slot. Keys of larger fetches and of refreshes take places too, while any are free. Default: 65536.
+---@field ["queue.order"]? "fifo"|"lifo" Which fetch goes first among those of equal urgency: the oldest (fifo) or the newest (lifo). When the queue is full, a new key takes the place of the least urgent key if that key is less urgent or, with lifo, equally urgent and older. Otherwise the new key finds no place, and queue.overflow applies. A fetch of very many keys searches for places in steps, and does not consider keys that arrive between two steps. Default: fifo.
+---@field ["queue.ageing_ms"]? integer With queue.order = fifo: the waiting time, in milliseconds, that raises the urgency of a key by one, so that steady urgent traffic starves no key; 0 turns this off. Default: 0.
+---@field ["queue.share"]? number The share of the queue's places that the keys of one fetch may take at one urgency, but at least one place. The other keys of the fetch wait without a place. Default: 0.5.
+---@field ["queue.overflow"]? "wait"|"reject" What happens to a key that finds no place in the queue or loses its place, if the key belongs to a refresh or to a fetch of several keys. wait: the key waits without a place. reject: the key fails with KVL_ERR_QUEUE_FULL, and queue.share has no effect. The key of a single-key fetch always fails with KVL_ERR_QUEUE_FULL. Default: wait.
 ---@field ["batch.max_keys"]? integer The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20.
----@field ["batch.linger_us"]? integer How long a key waits for others to join its request, in microseconds. Default: 0.
----@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.
----@field ["rate.requests_per_s"]? number The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Default: 0.
----@field ["rate.burst"]? integer How many requests may be handed out at once after an idle time, with rate.requests_per_s. Default: 1.
----@field ["breaker.failure_ratio"]? number The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0.
+---@field ["batch.linger_us"]? integer How long a key waits for other keys to join its request, in microseconds. Default: 0.
+---@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered becomes null (true) or fails (false). Neither happens to a key that is no longer wanted. Default: false.
+---@field ["rate.requests_per_s"]? number The maximum number of requests to the provider per second; 0 is no limit. A key that waits for the rate limit holds no slot. Default: 0.
+---@field ["rate.burst"]? integer With rate.requests_per_s: how many requests may be passed to the provider at once after an idle time. Default: 1.
+---@field ["breaker.failure_ratio"]? number The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 turns this off. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0.
 ---@field ["breaker.window_ms"]? integer The time over which breaker.failure_ratio is measured, in milliseconds. Default: 10000.
----@field ["breaker.min_requests"]? integer The number of requests within the window below which breaker.failure_ratio does not apply. Default: 20.
----@field ["breaker.consecutive"]? integer The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
----@field ["breaker.open_ms"]? integer How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
----@field ["breaker.probes"]? integer How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
----@field ["hedge.after_ms"]? integer A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0: never handed out again. Default: 0.
----@field ["hedge.percentile"]? number Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95. 0: never handed out again. Default: 0.
----@field ["hedge.max_ratio"]? number The largest share of the requests that may be handed out once more. Default: 0.05.
----@field ["provider.idempotent"]? boolean Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.
----@field ["refresh.after"]? number The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded. Default: 0.
----@field ["refresh.after_ms"]? integer Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.
----@field ["refresh.retry_ms"]? integer The pause after a failed or dropped refresh ahead, in milliseconds: the first use of the entry after the pause starts another. Default: 1000.
----@field ["refresh.jitter"]? number The time after which an entry is refreshed ahead is shortened at random, by up to this share, so that entries stored together are not loaded together. Default: 0.
----@field ["stale.ttl_ms"]? integer How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
----@field ["stale.retry_ms"]? integer How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
----@field ["l2.timeout_ms"]? integer How long the second tier may take for a lookup, in milliseconds; then the provider is called. -1 is no limit; 0 is refused. Default: 50.
----@field ["l2.write_timeout_ms"]? integer How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000.
----@field ["l2.single_flight"]? boolean Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased). Default: true.
----@field ["l2.wait_ms"]? integer How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000.
----@field ["l2.ttl_ms"]? integer The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1.
----@field ["l2.local_ttl_ms"]? integer The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1.
+---@field ["breaker.min_requests"]? integer The number of requests within breaker.window_ms below which breaker.failure_ratio does not apply. Default: 20.
+---@field ["breaker.consecutive"]? integer The circuit breaker opens when this many requests in a row have failed; 0 turns this off. Default: 0.
+---@field ["breaker.open_ms"]? integer How long an open circuit breaker keeps requests from the provider before it lets probe requests through, in milliseconds. Until then, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
+---@field ["breaker.probes"]? integer How many probe requests must succeed before the circuit breaker closes. If a probe request fails, the circuit breaker opens again. Default: 1.
+---@field ["hedge.after_ms"]? integer The time, in milliseconds, after which the unanswered keys of a slow request are passed to the provider once more, in a hedge request, if a slot is free. The first answer to each key counts, and a request whose remaining keys the other request has answered is cancelled. 0 turns this off. Default: 0.
+---@field ["hedge.percentile"]? number Like hedge.after_ms, but with a measured time: the time within which this share of the recent requests, such as 0.95, was answered. 0 turns this off. Default: 0.
+---@field ["hedge.max_ratio"]? number The largest share of the requests that may be repeated by a hedge request. Default: 0.05.
+---@field ["provider.idempotent"]? boolean Whether the keys of a slow request may be passed to the provider a second time. false makes the hedge settings an error. Even with false, a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.
+---@field ["refresh.after"]? number The share of an entry's TTL after which the next use of the entry also starts a load of it in the background: a refresh ahead. Until the load ends, uses of the entry continue to hit. 0 turns this off. Entries that are not used are not refreshed. Default: 0.
+---@field ["refresh.after_ms"]? integer Like refresh.after, but as a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.
+---@field ["refresh.retry_ms"]? integer The pause after a failed or dropped refresh ahead, in milliseconds. The first use of the entry after the pause starts another refresh ahead. Default: 1000.
+---@field ["refresh.jitter"]? number The largest share by which the time until a refresh ahead is shortened at random, so that entries stored together are not loaded together. Default: 0.
+---@field ["stale.ttl_ms"]? integer How long an expired entry of an engine's cache stays as a fallback for fetches whose load fails, in milliseconds; 0 keeps no fallbacks. Requires entries that expire. Default: 0.
+---@field ["stale.retry_ms"]? integer How long a key with a fallback is not loaded again after a failed load, in milliseconds. Fetches of the key in that time receive the fallback at once. Default: 1000.
+---@field ["l2.timeout_ms"]? integer How long the second tier may take for a lookup, in milliseconds. After that, the provider is called. -1 is no limit; 0 is refused. Default: 50.
+---@field ["l2.write_timeout_ms"]? integer How long the second tier may take for a request that writes, in milliseconds. A request that takes longer counts as failed, and its puts and removals are sent again. Default: 5000.
+---@field ["l2.single_flight"]? boolean What to do with a key that another process is loading. true: look the key up again until its answer is in the second tier, for up to l2.wait_ms. false: load the key in this process too. true has no effect unless the second tier reports such keys (kvl_l2_request_leased). Default: true.
+---@field ["l2.wait_ms"]? integer How long a key waits for the load of another process, in milliseconds. After that, this process loads the key, and takes over its lease if the second tier allows that. Default: 1000.
+---@field ["l2.ttl_ms"]? integer The longest TTL in the second tier, in milliseconds; -1 uses the TTL that the entry has in this process; 0 is refused. Default: -1.
+---@field ["l2.local_ttl_ms"]? integer The longest TTL in this process for an entry found in the second tier, in milliseconds; -1 uses what is left of its TTL there; 0 is refused. Default: -1.
 ---@field ["l2.batch_keys"]? integer The maximum number of keys in a request for the second tier. Default: 256.
----@field ["l2.max_requests"]? integer The maximum number of requests that read from the second tier at a time. One more may write. Default: 4.
----@field ["l2.max_asking"]? integer How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536.
----@field ["l2.max_value"]? integer The largest value that is written to the second tier, in bytes. Default: 1048576.
----@field ["l2.pending_keys"]? integer How many keys may wait to be written to the second tier. Once more than these have been put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.
----@field ["l2.pending_bytes"]? integer The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.
----@field ["l2.break_after"]? integer The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Default: 5.
----@field ["l2.break_ms"]? integer How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. After the same pause a write that failed is repeated. Default: 1000.
----@field ["l2.break_cap_ms"]? integer The longest time for which the second tier is not used, in milliseconds. Default: 30000.
----@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
+---@field ["l2.max_requests"]? integer The maximum number of requests that read from the second tier at a time. One more request may write at the same time. Default: 4.
+---@field ["l2.max_asking"]? integer How many keys may wait to be looked up in the second tier. Further keys go to the provider at once. Default: 65536.
+---@field ["l2.max_value"]? integer The largest value that is written to the second tier, in bytes. A put of a larger value removes the key from the second tier. Default: 1048576.
+---@field ["l2.pending_keys"]? integer How many keys may wait to be written to the second tier. Beyond that, a put or removal clears the whole second tier instead, and answers of the provider are not written to it. Default: 65536.
+---@field ["l2.pending_bytes"]? integer The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, a put removes the key from the second tier instead, and answers of the provider are not written to it. Default: 67108864.
+---@field ["l2.break_after"]? integer The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0 never leaves it alone. Default: 5.
+---@field ["l2.break_ms"]? integer How long the second tier is left alone after l2.break_after failures in a row, in milliseconds. The time doubles with each further failure, up to l2.break_cap_ms. A failed write is repeated after this time at the earliest. Default: 1000.
+---@field ["l2.break_cap_ms"]? integer The longest time for which the second tier is left alone, in milliseconds. Default: 30000.
+---@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when the provider receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
 
 local native = {}
 
@@ -620,28 +620,28 @@ native.statistics = {
   "hits", -- Lookups that found a value.
   "null_hits", -- Lookups that found a null: the key is known to be absent.
   "misses", -- Lookups that found nothing.
-  "invalid_keys", -- Lookups whose key the validator refused.
+  "invalid_keys", -- Lookups of keys that the validator refused.
   "inserts", -- Entries that were stored, including those that replaced an older value.
   "replacements", -- Inserts that replaced an older value.
   "removed_expired", -- Entries that expired.
   "removed_capacity", -- Entries that were evicted because the store had too many entries.
   "removed_cost", -- Entries that were evicted because the store's total cost was too high.
-  "removed_replaced", -- Entries that were replaced by another value for their key.
+  "removed_replaced", -- Entries that were replaced by a newer entry for their key.
   "removed_removed", -- Entries that the program removed by key.
   "removed_cleared", -- Entries that were removed by a clear.
   "removed_trimmed", -- Entries that were removed by a trim or a resize.
-  "removed_refused", -- Entries that were not stored.
+  "removed_refused", -- New entries that were not stored (KVL_REFUSED, KVL_TOO_LARGE).
   "removed_cost_expired", -- The cost of the entries that expired, in bytes.
-  "removed_cost_capacity", -- The cost of the entries evicted because there were too many entries, in bytes.
-  "removed_cost_cost", -- The cost of the entries evicted because the total cost was too high, in bytes.
+  "removed_cost_capacity", -- The cost of the entries that were evicted because the store had too many entries, in bytes.
+  "removed_cost_cost", -- The cost of the entries that were evicted because the store's total cost was too high, in bytes.
   "removed_cost_replaced", -- The cost of the entries that were replaced, in bytes.
   "removed_cost_removed", -- The cost of the entries that the program removed by key, in bytes.
-  "removed_cost_cleared", -- The cost of the entries removed by a clear, in bytes.
-  "removed_cost_trimmed", -- The cost of the entries removed by a trim or a resize, in bytes.
-  "removed_cost_refused", -- The cost of the entries that were not stored, in bytes.
+  "removed_cost_cleared", -- The cost of the entries that were removed by a clear, in bytes.
+  "removed_cost_trimmed", -- The cost of the entries that were removed by a trim or a resize, in bytes.
+  "removed_cost_refused", -- The cost of the new entries that were not stored, in bytes.
   "misses_started", -- Misses that started a load.
   "misses_joined", -- Misses that joined a running load.
-  "misses_cache_only", -- Misses of fetches that never load (read is cache_only).
+  "misses_cache_only", -- Misses of fetches that never load (read = cache_only).
   "misses_queue_full", -- Misses that found the queue full.
   "misses_remembered", -- Misses that were answered with a remembered error (cache.error_ttl_ms).
   "misses_unasked", -- Misses that ended before a load was started or joined: the engine closed, or their batch failed as a whole.
@@ -651,9 +651,9 @@ native.statistics = {
   "loads_failed", -- Loads that ended with an error.
   "loads_lost", -- Loads that lost their place in the queue (KVL_ERR_QUEUE_FULL).
   "loads_cancelled", -- Loads that ended because no fetch wanted them any more, or because the engine closed.
-  "loads_retried", -- Attempts after the first one of a load.
+  "loads_retried", -- Attempts of loads after the first attempt.
   "loads_timed_out", -- Attempts that timed out (attempt_timeout_ms).
-  "late_answers", -- Answers that came after their attempt had timed out (KVL_LATE).
+  "late_answers", -- Answers that came after their attempt had ended (KVL_LATE).
   "attempts", -- Keys passed to the provider; a key counts once for each attempt.
   "requests", -- Requests passed to the provider.
   "requests_abandoned", -- Requests that timed out while they were with the provider.
@@ -674,41 +674,41 @@ native.statistics = {
   "rate_waited_us", -- How long requests waited for rate.requests_per_s while a slot was free, in microseconds.
   "breaker_state", -- Now: the state of the circuit breaker, KVL_BREAKER_*.
   "breaker_opened", -- Times that the circuit breaker opened.
-  "breaker_refused", -- Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
-  "refreshes_refused", -- Keys of refreshes that found the queue full and were rejected (queue.overflow=reject).
+  "breaker_refused", -- Keys that the open circuit breaker refused: misses, keys in the queue, and keys of refreshes.
+  "refreshes_refused", -- Keys of refreshes that found the queue full and were rejected (queue.overflow = reject).
   "misses_throttled", -- Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms).
   "stale_error", -- Positions that received the fallback because the load failed.
   "stale_timeout", -- Positions that received the fallback because the load took too long (stale.timeout_ms).
   "stale_throttled", -- Positions that received the fallback because a load had failed shortly before (stale.retry_ms).
-  "refreshes_started", -- Loads that were started because an entry was used shortly before its expiry (refresh.after).
+  "refreshes_started", -- Refreshes ahead that were started (refresh.after, refresh.after_ms).
   "refreshes_succeeded", -- Refreshes ahead that ended with a value or a null.
   "refreshes_failed", -- Refreshes ahead that ended with an error.
   "refreshes_dropped", -- Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
   "hedges_started", -- Hedge requests: those that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
   "hedges_won", -- Hedge requests that answered a key first, or took over a key that failed in the other request.
-  "hedges_lost", -- Hedge requests that neither answered a key first nor took one over.
-  "concurrency_limit", -- Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
+  "hedges_lost", -- Hedge requests that neither answered a key first nor took over a key.
+  "concurrency_limit", -- Now: the number of slots, which is tasks.max_running unless tasks.limit = adaptive.
   "removed_tag", -- Entries that were removed by a tag.
-  "removed_cost_tag", -- The cost of the entries removed by a tag, in bytes.
+  "removed_cost_tag", -- The cost of the entries that were removed by a tag, in bytes.
   "l2_hits", -- Keys that were looked up in the second tier and found.
   "l2_misses", -- Keys that were looked up in the second tier and not found.
   "l2_damaged", -- Keys whose entry in the second tier could not be read or had expired.
-  "l2_outdated", -- Keys that were found in the second tier and had been written meanwhile.
-  "l2_errors", -- Keys for which the second tier failed.
-  "l2_timeouts", -- Keys for which the second tier took too long (l2.timeout_ms).
-  "l2_bypassed", -- Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.
+  "l2_outdated", -- Keys that were found in the second tier, but were written during the lookup.
+  "l2_errors", -- Keys whose lookup in the second tier failed.
+  "l2_timeouts", -- Keys whose lookup in the second tier took too long (l2.timeout_ms).
+  "l2_bypassed", -- Keys that were not looked up in the second tier: the second tier was failing, too many keys waited, or a write of the key had not reached the second tier yet.
   "l2_waited", -- Keys that waited for the load of another process (l2.single_flight).
   "l2_stolen", -- Keys whose lease was taken over from a process that took too long (l2.wait_ms).
   "l2_reads", -- Requests that looked keys up in the second tier.
-  "l2_writes", -- Puts and removals that were passed on to the second tier.
-  "l2_write_errors", -- Keys that could not be written to the second tier; puts and removals are sent again.
+  "l2_writes", -- Puts and removals that were written to the second tier.
+  "l2_write_errors", -- Keys that could not be written to the second tier. Their puts and removals are sent again.
   "l2_fills", -- Answers of the provider that were stored in the second tier.
   "l2_fills_refused", -- Answers that the second tier did not store, because the key had been written meanwhile.
-  "l2_fills_dropped", -- Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value).
+  "l2_fills_dropped", -- Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value) or because a write of the key waited.
   "l2_overflows", -- Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys).
-  "l2_opened", -- Times that the second tier was not used for a while, because it failed (l2.break_after).
+  "l2_opened", -- Times that the second tier was left alone for a while because of failures (l2.break_after).
   "l2_pending", -- Now: keys that wait to be written to the second tier.
-  "l2_avoided", -- Now: 1 while the second tier is not used because it fails.
+  "l2_avoided", -- Now: 1 while the second tier is left alone because of failures, otherwise 0.
 }
 
 return native

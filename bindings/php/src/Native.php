@@ -7,109 +7,109 @@ namespace Kvlight;
 /**
  * The library's statuses and constants, by their names without "KVL_".
  *
- * FetchSettings: what one fetch may set.
+ * FetchSettings: the settings that one fetch may override.
  *
  * @phpstan-type FetchSettings array{
- *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Default: -1.
+ *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds. The fetch then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 gives the fallback at once (stale while revalidate). The value must be below timeout_ms. Default: -1.
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
- *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
- *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
- *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
- *   'load.on_cancel'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
+ *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call. Positions that are not answered by then fail with KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
+ *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal: look in the store, and load what is missing. refresh: load in any case, and store the answer. cache_only: never load. no_store: look in the store, load what is missing, and do not store the answer. Default: normal.
+ *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
+ *   'load.on_cancel'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel.
  *   'priority'?: float, // The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
- *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
- *   'retry.count'?: int, // How often a failed key is retried; -1 is no limit. Default: 0.
- *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. Default: fixed.
+ *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides this setting. A refresh has KVL_URGENCY_BACKGROUND, unless its options state an urgency. Default: 0.
+ *   'retry.count'?: int, // How many times a failed key is retried; -1 is no limit. Default: 0.
+ *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow. fixed: each pause is retry.fixed_ms. exponential: the first pause is retry.first_ms, and each further pause is retry.factor times as long as the one before. exponential_then_fixed and fixed_then_exponential: the shape changes from the first to the second after retry.switch_after pauses. Default: fixed.
  *   'retry.first_ms'?: int, // The first exponential pause, in milliseconds. Default: 1000.
  *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
- *   'retry.factor'?: float, // The factor by which each exponential pause exceeds the one before. Default: 2.
- *   'retry.switch_after'?: int, // The number of pauses after which a shape of two parts changes to its second part. Default: 0.
+ *   'retry.factor'?: float, // The factor by which each exponential pause is multiplied to give the next. Default: 2.
+ *   'retry.switch_after'?: int, // The number of pauses after which exponential_then_fixed or fixed_then_exponential changes to its second shape. Default: 0.
  *   'retry.cap_ms'?: int, // The longest pause, in milliseconds. Default: 60000.
- *   'retry.jitter'?: float, // Each pause is drawn uniformly from pause × (1 ± this), and never exceeds retry.cap_ms. Default: 0.
- *   'retry.budget_ms'?: int, // No attempt begins later than this after the first attempt began, in milliseconds; -1 is no limit. Default: -1.
+ *   'retry.jitter'?: float, // Each pause is drawn uniformly from pause × (1 ± retry.jitter), and never exceeds retry.cap_ms. Default: 0.
+ *   'retry.budget_ms'?: int, // How long after the start of the first attempt another attempt may still start, in milliseconds; -1 is no limit. Default: -1.
  * }
  *
- * Settings: what an engine or a cache may set.
+ * Settings: the settings of an engine or a cache.
  *
  * @phpstan-type Settings array{
  *   'cache.capacity'?: int, // The maximum number of entries in the store; 0 stores nothing. Default: 1024.
- *   'cache.cost_limit'?: int, // The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies. If the program states the cost of the value, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
- *   'cache.shards'?: int, // The number of parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 chooses: one part up to a capacity of 8,191; above that several, each with at least 1 MiB of cache.cost_limit. Default: 0.
+ *   'cache.cost_limit'?: int, // The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies or, if the program states the cost of its value, the stated cost plus the length of the key plus KVL_ENTRY_COST. Default: -1.
+ *   'cache.shards'?: int, // The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, several shards, each with at least 1 MiB of cache.cost_limit. Default: 0.
  *   'cache.ttl_ms'?: int, // The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1.
- *   'cache.null_ttl_ms'?: int, // The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Default: 60000.
- *   'cache.ttl_jitter_ms'?: int, // Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Default: 0.
- *   'cache.idle_ttl_ms'?: int, // An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1.
- *   'cache.timer'?: bool, // Whether a timer frees the memory of expired entries. Without it, each write frees up to 8 of them. An engine always has the timer. Default: true.
- *   'cache.seed'?: int, // Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1.
- *   'cache.hash'?: 'fast'|'sip', // The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Each is keyed from the system's randomness. Default: fast.
- *   'cache.policy'?: 'lru'|'s3fifo', // Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru.
- *   'cache.error_ttl_ms'?: int, // How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.
- *   'cache.error_capacity'?: int, // The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024.
- *   'removals.max_pending'?: int, // How many entries that have left an engine's cache may wait for the removal listener or, if there is none, for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The limit is lower for a small cache: no more entries may wait, at no higher cost, than the cache may hold. -1 is no limit. Default: 1024.
- *   'tasks.max_running'?: int, // The maximum number of requests with the provider at a time. Default: 4.
- *   'tasks.limit'?: 'fixed'|'adaptive', // fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. Default: fixed.
- *   'tasks.min_running'?: int, // With tasks.limit = adaptive: the lowest limit, which is also the initial one. Default: 1.
- *   'tasks.max_abandoned'?: int, // How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4.
- *   'tasks.stack_bytes'?: int, // The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime. Default: 8388608.
- *   'queue.max_keys'?: int, // The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
- *   'queue.order'?: 'fifo'|'lifo', // Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it finds no place, and queue.overflow applies. A fetch of very many keys searches for such places in steps, and does not consider keys that arrive between two steps. Default: fifo.
- *   'queue.ageing_ms'?: int, // With fifo: the waiting time, in milliseconds, that raises a key's urgency by one, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.
- *   'queue.share'?: float, // The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5.
- *   'queue.overflow'?: 'wait'|'reject', // What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as always happens to the key of a fetch of one key. With reject, queue.share has no effect. Default: wait.
+ *   'cache.null_ttl_ms'?: int, // The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores no nulls. Default: 60000.
+ *   'cache.ttl_jitter_ms'?: int, // The largest random change of a finite TTL, in milliseconds, so that entries stored together do not expire together: each TTL is drawn uniformly from TTL ± min(cache.ttl_jitter_ms, TTL / 2). Default: 0.
+ *   'cache.idle_ttl_ms'?: int, // The time without use after which an entry also expires, in milliseconds; -1 is no limit; 0 is refused. Default: -1.
+ *   'cache.timer'?: bool, // Whether a timer frees the memory of expired entries. Without the timer, each write frees up to 8 expired entries. An engine always has the timer. Default: true.
+ *   'cache.seed'?: int, // A seed that makes the jitter of TTLs, refreshes and retries repeatable; -1 uses a random seed. Hashing does not use it: hash keys are always random. Default: -1.
+ *   'cache.hash'?: 'fast'|'sip', // The hash function for the store and for the table of loads. fast: foldhash. sip: SipHash-1-3, for keys that an attacker can choose. Both use random hash keys. Default: fast.
+ *   'cache.policy'?: 'lru'|'s3fifo', // Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, so that a scan of keys that are used only once evicts little else. Default: lru.
+ *   'cache.error_ttl_ms'?: int, // How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers no errors. Default: 0.
+ *   'cache.error_capacity'?: int, // The maximum number of remembered errors; the oldest are forgotten first. All remembered errors together use at most cache.error_capacity KiB of memory. Default: 1024.
+ *   'removals.max_pending'?: int, // How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. The limit is lower for a small cache: the waiting entries may not be more, or cost more, than the cache may hold. Default: 1024.
+ *   'tasks.max_running'?: int, // The maximum number of requests that are with the provider at a time. Each of them holds a slot. Requests counted by tasks.max_abandoned come on top. Default: 4.
+ *   'tasks.limit'?: 'fixed'|'adaptive', // How many slots there are. fixed: tasks.max_running. adaptive: a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when requests take longer or exceed attempt_timeout_ms. Default: fixed.
+ *   'tasks.min_running'?: int, // With tasks.limit = adaptive: the lowest number of slots, and the initial one. Default: 1.
+ *   'tasks.max_abandoned'?: int, // How many requests that have exceeded attempt_timeout_ms may still be with the provider without holding a slot. Beyond that, a request that exceeds attempt_timeout_ms keeps its slot until it or another such request ends. Default: 4.
+ *   'tasks.stack_bytes'?: int, // The stack size of provider threads, in bytes. The thread that runs callbacks has the same stack size, unless the engine uses a shared runtime. Default: 8388608.
+ *   'queue.max_keys'?: int, // The number of places in the queue. The key of a single-key fetch needs a place to wait for a slot. Keys of larger fetches and of refreshes take places too, while any are free. Default: 65536.
+ *   'queue.order'?: 'fifo'|'lifo', // Which fetch goes first among those of equal urgency: the oldest (fifo) or the newest (lifo). When the queue is full, a new key takes the place of the least urgent key if that key is less urgent or, with lifo, equally urgent and older. Otherwise the new key finds no place, and queue.overflow applies. A fetch of very many keys searches for places in steps, and does not consider keys that arrive between two steps. Default: fifo.
+ *   'queue.ageing_ms'?: int, // With queue.order = fifo: the waiting time, in milliseconds, that raises the urgency of a key by one, so that steady urgent traffic starves no key; 0 turns this off. Default: 0.
+ *   'queue.share'?: float, // The share of the queue's places that the keys of one fetch may take at one urgency, but at least one place. The other keys of the fetch wait without a place. Default: 0.5.
+ *   'queue.overflow'?: 'wait'|'reject', // What happens to a key that finds no place in the queue or loses its place, if the key belongs to a refresh or to a fetch of several keys. wait: the key waits without a place. reject: the key fails with KVL_ERR_QUEUE_FULL, and queue.share has no effect. The key of a single-key fetch always fails with KVL_ERR_QUEUE_FULL. Default: wait.
  *   'batch.max_keys'?: int, // The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20.
- *   'batch.linger_us'?: int, // How long a key waits for others to join its request, in microseconds. Default: 0.
- *   'batch.omitted_is_null'?: bool, // Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.
- *   'rate.requests_per_s'?: float, // The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Default: 0.
- *   'rate.burst'?: int, // How many requests may be handed out at once after an idle time, with rate.requests_per_s. Default: 1.
- *   'breaker.failure_ratio'?: float, // The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0.
+ *   'batch.linger_us'?: int, // How long a key waits for other keys to join its request, in microseconds. Default: 0.
+ *   'batch.omitted_is_null'?: bool, // Whether a key that the provider leaves unanswered becomes null (true) or fails (false). Neither happens to a key that is no longer wanted. Default: false.
+ *   'rate.requests_per_s'?: float, // The maximum number of requests to the provider per second; 0 is no limit. A key that waits for the rate limit holds no slot. Default: 0.
+ *   'rate.burst'?: int, // With rate.requests_per_s: how many requests may be passed to the provider at once after an idle time. Default: 1.
+ *   'breaker.failure_ratio'?: float, // The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 turns this off. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0.
  *   'breaker.window_ms'?: int, // The time over which breaker.failure_ratio is measured, in milliseconds. Default: 10000.
- *   'breaker.min_requests'?: int, // The number of requests within the window below which breaker.failure_ratio does not apply. Default: 20.
- *   'breaker.consecutive'?: int, // The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
- *   'breaker.open_ms'?: int, // How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
- *   'breaker.probes'?: int, // How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
- *   'hedge.after_ms'?: int, // A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0: never handed out again. Default: 0.
- *   'hedge.percentile'?: float, // Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95. 0: never handed out again. Default: 0.
- *   'hedge.max_ratio'?: float, // The largest share of the requests that may be handed out once more. Default: 0.05.
- *   'provider.idempotent'?: bool, // Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.
- *   'refresh.after'?: float, // The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded. Default: 0.
- *   'refresh.after_ms'?: int, // Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.
- *   'refresh.retry_ms'?: int, // The pause after a failed or dropped refresh ahead, in milliseconds: the first use of the entry after the pause starts another. Default: 1000.
- *   'refresh.jitter'?: float, // The time after which an entry is refreshed ahead is shortened at random, by up to this share, so that entries stored together are not loaded together. Default: 0.
- *   'stale.ttl_ms'?: int, // How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
- *   'stale.retry_ms'?: int, // How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
- *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Default: -1.
- *   'l2.timeout_ms'?: int, // How long the second tier may take for a lookup, in milliseconds; then the provider is called. -1 is no limit; 0 is refused. Default: 50.
- *   'l2.write_timeout_ms'?: int, // How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000.
- *   'l2.single_flight'?: bool, // Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased). Default: true.
- *   'l2.wait_ms'?: int, // How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000.
- *   'l2.ttl_ms'?: int, // The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1.
- *   'l2.local_ttl_ms'?: int, // The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1.
+ *   'breaker.min_requests'?: int, // The number of requests within breaker.window_ms below which breaker.failure_ratio does not apply. Default: 20.
+ *   'breaker.consecutive'?: int, // The circuit breaker opens when this many requests in a row have failed; 0 turns this off. Default: 0.
+ *   'breaker.open_ms'?: int, // How long an open circuit breaker keeps requests from the provider before it lets probe requests through, in milliseconds. Until then, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
+ *   'breaker.probes'?: int, // How many probe requests must succeed before the circuit breaker closes. If a probe request fails, the circuit breaker opens again. Default: 1.
+ *   'hedge.after_ms'?: int, // The time, in milliseconds, after which the unanswered keys of a slow request are passed to the provider once more, in a hedge request, if a slot is free. The first answer to each key counts, and a request whose remaining keys the other request has answered is cancelled. 0 turns this off. Default: 0.
+ *   'hedge.percentile'?: float, // Like hedge.after_ms, but with a measured time: the time within which this share of the recent requests, such as 0.95, was answered. 0 turns this off. Default: 0.
+ *   'hedge.max_ratio'?: float, // The largest share of the requests that may be repeated by a hedge request. Default: 0.05.
+ *   'provider.idempotent'?: bool, // Whether the keys of a slow request may be passed to the provider a second time. false makes the hedge settings an error. Even with false, a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.
+ *   'refresh.after'?: float, // The share of an entry's TTL after which the next use of the entry also starts a load of it in the background: a refresh ahead. Until the load ends, uses of the entry continue to hit. 0 turns this off. Entries that are not used are not refreshed. Default: 0.
+ *   'refresh.after_ms'?: int, // Like refresh.after, but as a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.
+ *   'refresh.retry_ms'?: int, // The pause after a failed or dropped refresh ahead, in milliseconds. The first use of the entry after the pause starts another refresh ahead. Default: 1000.
+ *   'refresh.jitter'?: float, // The largest share by which the time until a refresh ahead is shortened at random, so that entries stored together are not loaded together. Default: 0.
+ *   'stale.ttl_ms'?: int, // How long an expired entry of an engine's cache stays as a fallback for fetches whose load fails, in milliseconds; 0 keeps no fallbacks. Requires entries that expire. Default: 0.
+ *   'stale.retry_ms'?: int, // How long a key with a fallback is not loaded again after a failed load, in milliseconds. Fetches of the key in that time receive the fallback at once. Default: 1000.
+ *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds. The fetch then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 gives the fallback at once (stale while revalidate). The value must be below timeout_ms. Default: -1.
+ *   'l2.timeout_ms'?: int, // How long the second tier may take for a lookup, in milliseconds. After that, the provider is called. -1 is no limit; 0 is refused. Default: 50.
+ *   'l2.write_timeout_ms'?: int, // How long the second tier may take for a request that writes, in milliseconds. A request that takes longer counts as failed, and its puts and removals are sent again. Default: 5000.
+ *   'l2.single_flight'?: bool, // What to do with a key that another process is loading. true: look the key up again until its answer is in the second tier, for up to l2.wait_ms. false: load the key in this process too. true has no effect unless the second tier reports such keys (kvl_l2_request_leased). Default: true.
+ *   'l2.wait_ms'?: int, // How long a key waits for the load of another process, in milliseconds. After that, this process loads the key, and takes over its lease if the second tier allows that. Default: 1000.
+ *   'l2.ttl_ms'?: int, // The longest TTL in the second tier, in milliseconds; -1 uses the TTL that the entry has in this process; 0 is refused. Default: -1.
+ *   'l2.local_ttl_ms'?: int, // The longest TTL in this process for an entry found in the second tier, in milliseconds; -1 uses what is left of its TTL there; 0 is refused. Default: -1.
  *   'l2.batch_keys'?: int, // The maximum number of keys in a request for the second tier. Default: 256.
- *   'l2.max_requests'?: int, // The maximum number of requests that read from the second tier at a time. One more may write. Default: 4.
- *   'l2.max_asking'?: int, // How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536.
- *   'l2.max_value'?: int, // The largest value that is written to the second tier, in bytes. Default: 1048576.
- *   'l2.pending_keys'?: int, // How many keys may wait to be written to the second tier. Once more than these have been put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.
- *   'l2.pending_bytes'?: int, // The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.
- *   'l2.break_after'?: int, // The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Default: 5.
- *   'l2.break_ms'?: int, // How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. After the same pause a write that failed is repeated. Default: 1000.
- *   'l2.break_cap_ms'?: int, // The longest time for which the second tier is not used, in milliseconds. Default: 30000.
+ *   'l2.max_requests'?: int, // The maximum number of requests that read from the second tier at a time. One more request may write at the same time. Default: 4.
+ *   'l2.max_asking'?: int, // How many keys may wait to be looked up in the second tier. Further keys go to the provider at once. Default: 65536.
+ *   'l2.max_value'?: int, // The largest value that is written to the second tier, in bytes. A put of a larger value removes the key from the second tier. Default: 1048576.
+ *   'l2.pending_keys'?: int, // How many keys may wait to be written to the second tier. Beyond that, a put or removal clears the whole second tier instead, and answers of the provider are not written to it. Default: 65536.
+ *   'l2.pending_bytes'?: int, // The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, a put removes the key from the second tier instead, and answers of the provider are not written to it. Default: 67108864.
+ *   'l2.break_after'?: int, // The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0 never leaves it alone. Default: 5.
+ *   'l2.break_ms'?: int, // How long the second tier is left alone after l2.break_after failures in a row, in milliseconds. The time doubles with each further failure, up to l2.break_cap_ms. A failed write is repeated after this time at the earliest. Default: 1000.
+ *   'l2.break_cap_ms'?: int, // The longest time for which the second tier is left alone, in milliseconds. Default: 30000.
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
- *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
- *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
- *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
- *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
- *   'load.on_cancel'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
+ *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call. Positions that are not answered by then fail with KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
+ *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when the provider receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
+ *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal: look in the store, and load what is missing. refresh: load in any case, and store the answer. cache_only: never load. no_store: look in the store, load what is missing, and do not store the answer. Default: normal.
+ *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
+ *   'load.on_cancel'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel.
  *   'priority'?: float, // The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
- *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
- *   'retry.count'?: int, // How often a failed key is retried; -1 is no limit. Default: 0.
- *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. Default: fixed.
+ *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides this setting. A refresh has KVL_URGENCY_BACKGROUND, unless its options state an urgency. Default: 0.
+ *   'retry.count'?: int, // How many times a failed key is retried; -1 is no limit. Default: 0.
+ *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow. fixed: each pause is retry.fixed_ms. exponential: the first pause is retry.first_ms, and each further pause is retry.factor times as long as the one before. exponential_then_fixed and fixed_then_exponential: the shape changes from the first to the second after retry.switch_after pauses. Default: fixed.
  *   'retry.first_ms'?: int, // The first exponential pause, in milliseconds. Default: 1000.
  *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
- *   'retry.factor'?: float, // The factor by which each exponential pause exceeds the one before. Default: 2.
- *   'retry.switch_after'?: int, // The number of pauses after which a shape of two parts changes to its second part. Default: 0.
+ *   'retry.factor'?: float, // The factor by which each exponential pause is multiplied to give the next. Default: 2.
+ *   'retry.switch_after'?: int, // The number of pauses after which exponential_then_fixed or fixed_then_exponential changes to its second shape. Default: 0.
  *   'retry.cap_ms'?: int, // The longest pause, in milliseconds. Default: 60000.
- *   'retry.jitter'?: float, // Each pause is drawn uniformly from pause × (1 ± this), and never exceeds retry.cap_ms. Default: 0.
- *   'retry.budget_ms'?: int, // No attempt begins later than this after the first attempt began, in milliseconds; -1 is no limit. Default: -1.
+ *   'retry.jitter'?: float, // Each pause is drawn uniformly from pause × (1 ± retry.jitter), and never exceeds retry.cap_ms. Default: 0.
+ *   'retry.budget_ms'?: int, // How long after the start of the first attempt another attempt may still start, in milliseconds; -1 is no limit. Default: -1.
  * }
  */
 final class Native

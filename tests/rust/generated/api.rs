@@ -1,8 +1,8 @@
-//! The description of the interface, which api/api.json should contain, parsed for the templates.
+//! The description of the interface that api/api.json should contain, parsed for the templates.
 
 use serde_json::Value;
 
-/// The whole description, from [`text`]: made from the sources, and not read from the committed file.
+/// The whole description, parsed from [`text`], not from the committed file.
 pub struct Api(Value);
 
 /// One object of the description, such as a status, a function, one of its parameters, or a setting.
@@ -66,12 +66,12 @@ impl<'a> Entry<'a> {
         self.text("name")
     }
 
-    /// Its description: one or more sentences.
+    /// What it is or does, in one or more sentences.
     pub fn about(self) -> &'a str {
         self.text("about")
     }
 
-    /// Its value as JSON.
+    /// The JSON value of any key.
     pub fn value(self, key: &str) -> &'a Value {
         &self.0[key]
     }

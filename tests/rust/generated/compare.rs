@@ -1,4 +1,4 @@
-//! Compares generated files with the committed ones. KVL_BLESS=1 writes the committed files.
+//! Compares generated files with the committed ones. With KVL_BLESS=1, overwrites the committed files first.
 
 use std::fs;
 use std::path::Path;
@@ -8,6 +8,7 @@ pub fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Fails if the committed file differs from the generated text.
 pub fn compare(committed: &str, generated: &str) {
     let path = here().join(committed);
     if std::env::var_os("KVL_BLESS").is_some_and(|bless| bless == "1") {

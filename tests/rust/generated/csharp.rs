@@ -68,12 +68,16 @@ fn settings(api: &Api) -> String {
         }
         text.push_str("    }\n\n");
     }
-    text.push_str("    /// <summary>What one fetch may set. For a property that is null, the setting of the Tasks applies.</summary>\n");
+    text.push_str(
+        "    /// <summary>The settings that one fetch may override. A property that is null leaves the setting of the Tasks in force.</summary>\n",
+    );
     text.push_str(
         "    public abstract class FetchSettings : SettingValues\n    {\n        internal FetchSettings()\n        {\n        }\n",
     );
     api.settings().filter(|setting| setting.is("per_fetch")).for_each(|setting| property(&mut text, setting));
-    text.push_str("    }\n\n    /// <summary>What an engine or a cache may set. A property that is null leaves the default.</summary>\n");
+    text.push_str(
+        "    }\n\n    /// <summary>The settings of an engine or a cache. A property that is null leaves the default.</summary>\n",
+    );
     text.push_str("    public abstract class Settings : FetchSettings\n    {\n        internal Settings()\n        {\n        }\n");
     api.settings().filter(|setting| !setting.is("per_fetch")).for_each(|setting| property(&mut text, setting));
     text.push_str("    }\n}\n");

@@ -57,7 +57,9 @@ fn native(api: &Api) -> String {
 
 fn fetch_settings(api: &Api) -> String {
     let mut text = BANNER.to_owned();
-    text.push_str("/**\n * What one fetch may set.\n *\n * @param <S> the class itself, which each method returns\n */\n");
+    text.push_str(
+        "/**\n * The settings that one fetch may override.\n *\n * @param <S> the class itself, which each method returns\n */\n",
+    );
     text.push_str("public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingValues<S> {\n    FetchSettings() {}\n");
     api.settings().filter(|setting| setting.is("per_fetch")).for_each(|setting| method(&mut text, setting));
     text.push_str("}\n");
@@ -66,7 +68,7 @@ fn fetch_settings(api: &Api) -> String {
 
 fn settings(api: &Api) -> String {
     let mut text = BANNER.to_owned();
-    text.push_str("/**\n * What an engine or a cache may set.\n *\n * @param <S> the class itself, which each method returns\n */\n");
+    text.push_str("/**\n * The settings of an engine or a cache.\n *\n * @param <S> the class itself, which each method returns\n */\n");
     text.push_str("public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {\n    Settings() {}\n");
     api.settings().filter(|setting| !setting.is("per_fetch")).for_each(|setting| method(&mut text, setting));
     text.push_str("}\n");

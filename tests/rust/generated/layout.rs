@@ -15,7 +15,7 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
     vec![("tests/tiers/platforms/layout-linux-armv7.txt", of(8)), ("tests/tiers/platforms/layout-linux-i686.txt", of(4))]
 }
 
-/// A line for each number type, struct and field.
+/// The lines of the file: one for each number type, struct and field.
 fn text(api: &Api, processor: &Processor) -> String {
     let mut text = String::new();
     for alias in api.types().filter(|known| known.text("kind") == "number") {
@@ -30,7 +30,7 @@ fn text(api: &Api, processor: &Processor) -> String {
     text
 }
 
-/// Size, alignment and a line for each field.
+/// The size and the alignment of a struct, and a line for each of its fields.
 fn struct_of(api: &Api, processor: &Processor, structure: Entry) -> (usize, usize, Vec<String>) {
     let (mut end, mut align, mut lines) = (0_usize, 1, Vec::new());
     for field in structure.list("fields") {
@@ -44,7 +44,7 @@ fn struct_of(api: &Api, processor: &Processor, structure: Entry) -> (usize, usiz
     (end.next_multiple_of(align), align, lines)
 }
 
-/// Size and alignment.
+/// The size and the alignment of a type.
 fn layout_of(api: &Api, processor: &Processor, kind: &str) -> (usize, usize) {
     let bare = kind.trim_start_matches("const ");
     let pointer = (processor.pointer, processor.pointer);

@@ -10,9 +10,9 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
 
 fn native(api: &Api) -> String {
     let mut text = "-- Generated from api/api.json by `make generate`. Do not edit.\n\n".to_owned();
-    text.push_str("---What one fetch may set.\n---@class kvlight.FetchSettings\n");
+    text.push_str("---The settings that one fetch may override.\n---@class kvlight.FetchSettings\n");
     api.settings().filter(|setting| setting.is("per_fetch")).for_each(|setting| text.push_str(&field(setting)));
-    text.push_str("\n---What an engine or a cache may set.\n---@class kvlight.Settings: kvlight.FetchSettings\n");
+    text.push_str("\n---The settings of an engine or a cache.\n---@class kvlight.Settings: kvlight.FetchSettings\n");
     api.settings().filter(|setting| !setting.is("per_fetch")).for_each(|setting| text.push_str(&field(setting)));
     text.push_str(
         "\nlocal native = {}\n\n-- The C declarations, for ffi.cdef. A process may read them only once.\nnative.declarations = [[\n",

@@ -17,9 +17,9 @@ fn constants(api: &Api) -> String {
 }
 
 fn settings(api: &Api) -> String {
-    let mut text = format!("{BANNER}\n/** What one fetch may set. */\nexport interface FetchSettings {{\n");
+    let mut text = format!("{BANNER}\n/** The settings that one fetch may override. */\nexport interface FetchSettings {{\n");
     api.settings().filter(|setting| setting.is("per_fetch")).for_each(|setting| text.push_str(&field(setting)));
-    text.push_str("}\n\n/** What an engine or a cache may set. */\nexport interface Settings extends FetchSettings {\n");
+    text.push_str("}\n\n/** The settings of an engine or a cache. */\nexport interface Settings extends FetchSettings {\n");
     api.settings().filter(|setting| !setting.is("per_fetch")).for_each(|setting| text.push_str(&field(setting)));
     text.push_str("}\n\n/** The library's statuses and constants, by their names without \"KVL_\". */\nexport interface Constants {\n");
     for constant in api.statuses().chain(api.constants()) {

@@ -11,7 +11,7 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
 /// The declarations, with the two lines that tell `ffi.preload` which library to load, and under which name.
 fn preload_header(api: &Api) -> String {
     let (major, minor) = (api.version("major"), api.version("minor"));
-    // PHP reads these two only if they are the first lines.
+    // PHP reads these two lines only at the beginning of the file.
     format!(
         "#define FFI_SCOPE \"KVLIGHT_{major}_{minor}\"\n#define FFI_LIB \"libkvlight.so.{major}.{minor}\"\n\
          // Generated from api/api.json by `make generate`. Do not edit.\n{}",
@@ -24,9 +24,13 @@ fn native(api: &Api) -> String {
         "<?php\n// Generated from api/api.json by `make generate`. Do not edit.\ndeclare(strict_types=1);\n\nnamespace Kvlight;\n\n\
         /**\n * The library's statuses and constants, by their names without \"KVL_\".\n *\n"
             .to_owned();
-    text.push_str(&array_shape("FetchSettings", "what one fetch may set", api.settings().filter(|setting| setting.is("per_fetch"))));
+    text.push_str(&array_shape(
+        "FetchSettings",
+        "the settings that one fetch may override",
+        api.settings().filter(|setting| setting.is("per_fetch")),
+    ));
     text.push_str(" *\n");
-    text.push_str(&array_shape("Settings", "what an engine or a cache may set", api.settings()));
+    text.push_str(&array_shape("Settings", "the settings of an engine or a cache", api.settings()));
     let _ = write!(text, " */\nfinal class Native\n{{\n    public const VERSION = {};\n", api.version("number"));
     for constant in api.statuses().chain(api.constants()) {
         let _ = writeln!(text, "    /** {} */\n    public const {} = {};", constant.about(), constant.name(), constant.value("value"));
@@ -36,7 +40,8 @@ fn native(api: &Api) -> String {
 }
 
 /// PHP passes a string for a parameter of type `const char *`, so constant bytes are declared as such. It would also convert a
-/// returned `const char *` to a string, so returned bytes keep their own type. For a `void *`, which the library only carries, PHP passes an id.
+/// returned `const char *` to a string, so returned bytes keep their own type. A `void *`, which the library never dereferences,
+/// carries an id, so it is declared as an integer.
 fn spell_type(type_name: &str, place: Place) -> &str {
     match type_name {
         "const uint8_t *" if place == Place::Parameter => "const char *",

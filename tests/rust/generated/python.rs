@@ -43,7 +43,7 @@ fn tables(api: &Api) -> String {
     text
 }
 
-/// The words for the states of the circuit breaker, by number, and the numbers of what it can be forced to, by word.
+/// The states of the circuit breaker as words, by number, and the states that it can be forced to, as numbers by word.
 fn words_of_breaker(api: &Api) -> String {
     let (mut states, mut overrides) = (Vec::new(), Vec::new());
     for constant in api.constants() {
@@ -54,9 +54,9 @@ fn words_of_breaker(api: &Api) -> String {
     }
     let joined = |list: &[(String, i64)], form: fn(&(String, i64)) -> String| list.iter().map(form).collect::<Vec<_>>().join(", ");
     format!(
-        "\n\n# The words for the states of the circuit breaker.\n\
+        "\n\n# The states of the circuit breaker, by number.\n\
         BREAKER_STATES: dict[int, Literal[{}]] = {{{}}}\n\
-        # What the circuit breaker can be forced to; None returns it to automatic operation.\n\
+        # The states that the circuit breaker can be forced to, by word; None returns the circuit breaker to automatic operation.\n\
         BREAKER_OVERRIDES: dict[Literal[{}], int] = {{{}}}\n",
         joined(&states, |(word, _)| word.clone()),
         joined(&states, |(word, number)| format!("{number}: {word}")),

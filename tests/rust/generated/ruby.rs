@@ -15,9 +15,9 @@ fn tables(api: &Api) -> String {
     for constant in api.statuses().chain(api.constants()) {
         let _ = writeln!(text, "  {} = {} # {}", constant.name(), constant.value("value"), constant.about());
     }
-    text.push_str("\n  # Settings by their keywords.\n  SETTINGS = {\n");
+    text.push_str("\n  # The name of each setting in the library, by its Ruby keyword.\n  SETTINGS = {\n");
     api.settings().for_each(|setting| text.push_str(&row(setting)));
-    text.push_str("  }.freeze\n\n  module Native\n    # The number of the version that these tables describe.\n");
+    text.push_str("  }.freeze\n\n  module Native\n    # The number of the library version that these tables describe.\n");
     let _ = writeln!(text, "    NUMBER = {}\n", api.version("number"));
     text.push_str("    # The result and the parameters of each function, as names of Fiddle types.\n    FUNCTIONS = {\n");
     for function in api.functions() {
@@ -46,7 +46,7 @@ fn row(setting: Entry<'_>) -> String {
     format!("    # {about}\n    {}: \"{}\",\n", setting.name().replace('.', "_"), setting.name())
 }
 
-/// The Fiddle types of numbers and pointers. Strings may be passed for constant bytes and for terms; all other pointers are addresses, as
+/// The Fiddle type of a number or a pointer. Strings may be passed for constant bytes and for terms; all other pointers are addresses, as
 /// Integers.
 fn fiddle_type(api: &Api, type_name: &str, is_parameter: bool) -> &'static str {
     match number(api, type_name) {

@@ -3,7 +3,7 @@
 package kvlight;
 
 /**
- * What one fetch may set.
+ * The settings that one fetch may override.
  *
  * @param <S> the class itself, which each method returns
  */
@@ -11,7 +11,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     FetchSettings() {}
 
     /**
-     * How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Default: -1.
+     * How long a fetch with a fallback waits for the load, in milliseconds. The fetch then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 gives the fallback at once (stale while revalidate). The value must be below timeout_ms. Default: -1.
      *
      * @param value the value
      * @return this
@@ -50,7 +50,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
+     * How long a fetch waits, in milliseconds from the call. Positions that are not answered by then fail with KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
      *
      * @param value the value
      * @return this
@@ -83,7 +83,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
+     * normal: look in the store, and load what is missing. refresh: load in any case, and store the answer. cache_only: never load. no_store: look in the store, load what is missing, and do not store the answer. Default: normal.
      *
      * @param value the value
      * @return this
@@ -112,7 +112,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
+     * What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
      *
      * @param value the value
      * @return this
@@ -141,7 +141,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
+     * What happens to a running load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel.
      *
      * @param value the value
      * @return this
@@ -161,7 +161,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
+     * Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides this setting. A refresh has KVL_URGENCY_BACKGROUND, unless its options state an urgency. Default: 0.
      *
      * @param value the value
      * @return this
@@ -171,7 +171,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * How often a failed key is retried; -1 is no limit. Default: 0.
+     * How many times a failed key is retried; -1 is no limit. Default: 0.
      *
      * @param value the value
      * @return this
@@ -204,7 +204,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * How the pauses between attempts grow: with fixed, each pause is retry.fixed_ms; with exponential, the first pause is retry.first_ms, and each further one is retry.factor times as long; the other two shapes change from their first word to their last one after retry.switch_after pauses. Default: fixed.
+     * How the pauses between attempts grow. fixed: each pause is retry.fixed_ms. exponential: the first pause is retry.first_ms, and each further pause is retry.factor times as long as the one before. exponential_then_fixed and fixed_then_exponential: the shape changes from the first to the second after retry.switch_after pauses. Default: fixed.
      *
      * @param value the value
      * @return this
@@ -234,7 +234,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * The factor by which each exponential pause exceeds the one before. Default: 2.
+     * The factor by which each exponential pause is multiplied to give the next. Default: 2.
      *
      * @param value the value
      * @return this
@@ -244,7 +244,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * The number of pauses after which a shape of two parts changes to its second part. Default: 0.
+     * The number of pauses after which exponential_then_fixed or fixed_then_exponential changes to its second shape. Default: 0.
      *
      * @param value the value
      * @return this
@@ -264,7 +264,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * Each pause is drawn uniformly from pause × (1 ± this), and never exceeds retry.cap_ms. Default: 0.
+     * Each pause is drawn uniformly from pause × (1 ± retry.jitter), and never exceeds retry.cap_ms. Default: 0.
      *
      * @param value the value
      * @return this
@@ -274,7 +274,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * No attempt begins later than this after the first attempt began, in milliseconds; -1 is no limit. Default: -1.
+     * How long after the start of the first attempt another attempt may still start, in milliseconds; -1 is no limit. Default: -1.
      *
      * @param value the value
      * @return this

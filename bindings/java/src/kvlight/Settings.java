@@ -3,7 +3,7 @@
 package kvlight;
 
 /**
- * What an engine or a cache may set.
+ * The settings of an engine or a cache.
  *
  * @param <S> the class itself, which each method returns
  */
@@ -21,7 +21,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies. If the program states the cost of the value, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
+     * The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies or, if the program states the cost of its value, the stated cost plus the length of the key plus KVL_ENTRY_COST. Default: -1.
      *
      * @param value the value
      * @return this
@@ -31,7 +31,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The number of parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 chooses: one part up to a capacity of 8,191; above that several, each with at least 1 MiB of cache.cost_limit. Default: 0.
+     * The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, several shards, each with at least 1 MiB of cache.cost_limit. Default: 0.
      *
      * @param value the value
      * @return this
@@ -51,7 +51,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Default: 60000.
+     * The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores no nulls. Default: 60000.
      *
      * @param value the value
      * @return this
@@ -61,7 +61,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Default: 0.
+     * The largest random change of a finite TTL, in milliseconds, so that entries stored together do not expire together: each TTL is drawn uniformly from TTL ± min(cache.ttl_jitter_ms, TTL / 2). Default: 0.
      *
      * @param value the value
      * @return this
@@ -71,7 +71,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1.
+     * The time without use after which an entry also expires, in milliseconds; -1 is no limit; 0 is refused. Default: -1.
      *
      * @param value the value
      * @return this
@@ -81,7 +81,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Whether a timer frees the memory of expired entries. Without it, each write frees up to 8 of them. An engine always has the timer. Default: true.
+     * Whether a timer frees the memory of expired entries. Without the timer, each write frees up to 8 expired entries. An engine always has the timer. Default: true.
      *
      * @param value the value
      * @return this
@@ -91,7 +91,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1.
+     * A seed that makes the jitter of TTLs, refreshes and retries repeatable; -1 uses a random seed. Hashing does not use it: hash keys are always random. Default: -1.
      *
      * @param value the value
      * @return this
@@ -120,7 +120,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Each is keyed from the system's randomness. Default: fast.
+     * The hash function for the store and for the table of loads. fast: foldhash. sip: SipHash-1-3, for keys that an attacker can choose. Both use random hash keys. Default: fast.
      *
      * @param value the value
      * @return this
@@ -149,7 +149,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru.
+     * Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, so that a scan of keys that are used only once evicts little else. Default: lru.
      *
      * @param value the value
      * @return this
@@ -159,7 +159,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.
+     * How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers no errors. Default: 0.
      *
      * @param value the value
      * @return this
@@ -169,7 +169,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024.
+     * The maximum number of remembered errors; the oldest are forgotten first. All remembered errors together use at most cache.error_capacity KiB of memory. Default: 1024.
      *
      * @param value the value
      * @return this
@@ -179,7 +179,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How many entries that have left an engine's cache may wait for the removal listener or, if there is none, for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The limit is lower for a small cache: no more entries may wait, at no higher cost, than the cache may hold. -1 is no limit. Default: 1024.
+     * How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. The limit is lower for a small cache: the waiting entries may not be more, or cost more, than the cache may hold. Default: 1024.
      *
      * @param value the value
      * @return this
@@ -189,7 +189,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The maximum number of requests with the provider at a time. Default: 4.
+     * The maximum number of requests that are with the provider at a time. Each of them holds a slot. Requests counted by tasks.max_abandoned come on top. Default: 4.
      *
      * @param value the value
      * @return this
@@ -218,7 +218,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. Default: fixed.
+     * How many slots there are. fixed: tasks.max_running. adaptive: a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when requests take longer or exceed attempt_timeout_ms. Default: fixed.
      *
      * @param value the value
      * @return this
@@ -228,7 +228,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * With tasks.limit = adaptive: the lowest limit, which is also the initial one. Default: 1.
+     * With tasks.limit = adaptive: the lowest number of slots, and the initial one. Default: 1.
      *
      * @param value the value
      * @return this
@@ -238,7 +238,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4.
+     * How many requests that have exceeded attempt_timeout_ms may still be with the provider without holding a slot. Beyond that, a request that exceeds attempt_timeout_ms keeps its slot until it or another such request ends. Default: 4.
      *
      * @param value the value
      * @return this
@@ -248,7 +248,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime. Default: 8388608.
+     * The stack size of provider threads, in bytes. The thread that runs callbacks has the same stack size, unless the engine uses a shared runtime. Default: 8388608.
      *
      * @param value the value
      * @return this
@@ -258,7 +258,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
+     * The number of places in the queue. The key of a single-key fetch needs a place to wait for a slot. Keys of larger fetches and of refreshes take places too, while any are free. Default: 65536.
      *
      * @param value the value
      * @return this
@@ -287,7 +287,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it finds no place, and queue.overflow applies. A fetch of very many keys searches for such places in steps, and does not consider keys that arrive between two steps. Default: fifo.
+     * Which fetch goes first among those of equal urgency: the oldest (fifo) or the newest (lifo). When the queue is full, a new key takes the place of the least urgent key if that key is less urgent or, with lifo, equally urgent and older. Otherwise the new key finds no place, and queue.overflow applies. A fetch of very many keys searches for places in steps, and does not consider keys that arrive between two steps. Default: fifo.
      *
      * @param value the value
      * @return this
@@ -297,7 +297,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * With fifo: the waiting time, in milliseconds, that raises a key's urgency by one, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.
+     * With queue.order = fifo: the waiting time, in milliseconds, that raises the urgency of a key by one, so that steady urgent traffic starves no key; 0 turns this off. Default: 0.
      *
      * @param value the value
      * @return this
@@ -307,7 +307,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5.
+     * The share of the queue's places that the keys of one fetch may take at one urgency, but at least one place. The other keys of the fetch wait without a place. Default: 0.5.
      *
      * @param value the value
      * @return this
@@ -336,7 +336,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as always happens to the key of a fetch of one key. With reject, queue.share has no effect. Default: wait.
+     * What happens to a key that finds no place in the queue or loses its place, if the key belongs to a refresh or to a fetch of several keys. wait: the key waits without a place. reject: the key fails with KVL_ERR_QUEUE_FULL, and queue.share has no effect. The key of a single-key fetch always fails with KVL_ERR_QUEUE_FULL. Default: wait.
      *
      * @param value the value
      * @return this
@@ -356,7 +356,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long a key waits for others to join its request, in microseconds. Default: 0.
+     * How long a key waits for other keys to join its request, in microseconds. Default: 0.
      *
      * @param value the value
      * @return this
@@ -366,7 +366,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.
+     * Whether a key that the provider leaves unanswered becomes null (true) or fails (false). Neither happens to a key that is no longer wanted. Default: false.
      *
      * @param value the value
      * @return this
@@ -376,7 +376,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Default: 0.
+     * The maximum number of requests to the provider per second; 0 is no limit. A key that waits for the rate limit holds no slot. Default: 0.
      *
      * @param value the value
      * @return this
@@ -386,7 +386,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How many requests may be handed out at once after an idle time, with rate.requests_per_s. Default: 1.
+     * With rate.requests_per_s: how many requests may be passed to the provider at once after an idle time. Default: 1.
      *
      * @param value the value
      * @return this
@@ -396,7 +396,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0.
+     * The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 turns this off. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0.
      *
      * @param value the value
      * @return this
@@ -416,7 +416,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The number of requests within the window below which breaker.failure_ratio does not apply. Default: 20.
+     * The number of requests within breaker.window_ms below which breaker.failure_ratio does not apply. Default: 20.
      *
      * @param value the value
      * @return this
@@ -426,7 +426,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
+     * The circuit breaker opens when this many requests in a row have failed; 0 turns this off. Default: 0.
      *
      * @param value the value
      * @return this
@@ -436,7 +436,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
+     * How long an open circuit breaker keeps requests from the provider before it lets probe requests through, in milliseconds. Until then, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
      *
      * @param value the value
      * @return this
@@ -446,7 +446,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
+     * How many probe requests must succeed before the circuit breaker closes. If a probe request fails, the circuit breaker opens again. Default: 1.
      *
      * @param value the value
      * @return this
@@ -456,7 +456,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0: never handed out again. Default: 0.
+     * The time, in milliseconds, after which the unanswered keys of a slow request are passed to the provider once more, in a hedge request, if a slot is free. The first answer to each key counts, and a request whose remaining keys the other request has answered is cancelled. 0 turns this off. Default: 0.
      *
      * @param value the value
      * @return this
@@ -466,7 +466,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95. 0: never handed out again. Default: 0.
+     * Like hedge.after_ms, but with a measured time: the time within which this share of the recent requests, such as 0.95, was answered. 0 turns this off. Default: 0.
      *
      * @param value the value
      * @return this
@@ -476,7 +476,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The largest share of the requests that may be handed out once more. Default: 0.05.
+     * The largest share of the requests that may be repeated by a hedge request. Default: 0.05.
      *
      * @param value the value
      * @return this
@@ -486,7 +486,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.
+     * Whether the keys of a slow request may be passed to the provider a second time. false makes the hedge settings an error. Even with false, a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.
      *
      * @param value the value
      * @return this
@@ -496,7 +496,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded. Default: 0.
+     * The share of an entry's TTL after which the next use of the entry also starts a load of it in the background: a refresh ahead. Until the load ends, uses of the entry continue to hit. 0 turns this off. Entries that are not used are not refreshed. Default: 0.
      *
      * @param value the value
      * @return this
@@ -506,7 +506,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.
+     * Like refresh.after, but as a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.
      *
      * @param value the value
      * @return this
@@ -516,7 +516,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The pause after a failed or dropped refresh ahead, in milliseconds: the first use of the entry after the pause starts another. Default: 1000.
+     * The pause after a failed or dropped refresh ahead, in milliseconds. The first use of the entry after the pause starts another refresh ahead. Default: 1000.
      *
      * @param value the value
      * @return this
@@ -526,7 +526,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The time after which an entry is refreshed ahead is shortened at random, by up to this share, so that entries stored together are not loaded together. Default: 0.
+     * The largest share by which the time until a refresh ahead is shortened at random, so that entries stored together are not loaded together. Default: 0.
      *
      * @param value the value
      * @return this
@@ -536,7 +536,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
+     * How long an expired entry of an engine's cache stays as a fallback for fetches whose load fails, in milliseconds; 0 keeps no fallbacks. Requires entries that expire. Default: 0.
      *
      * @param value the value
      * @return this
@@ -546,7 +546,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
+     * How long a key with a fallback is not loaded again after a failed load, in milliseconds. Fetches of the key in that time receive the fallback at once. Default: 1000.
      *
      * @param value the value
      * @return this
@@ -556,7 +556,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long the second tier may take for a lookup, in milliseconds; then the provider is called. -1 is no limit; 0 is refused. Default: 50.
+     * How long the second tier may take for a lookup, in milliseconds. After that, the provider is called. -1 is no limit; 0 is refused. Default: 50.
      *
      * @param value the value
      * @return this
@@ -566,7 +566,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000.
+     * How long the second tier may take for a request that writes, in milliseconds. A request that takes longer counts as failed, and its puts and removals are sent again. Default: 5000.
      *
      * @param value the value
      * @return this
@@ -576,7 +576,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased). Default: true.
+     * What to do with a key that another process is loading. true: look the key up again until its answer is in the second tier, for up to l2.wait_ms. false: load the key in this process too. true has no effect unless the second tier reports such keys (kvl_l2_request_leased). Default: true.
      *
      * @param value the value
      * @return this
@@ -586,7 +586,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000.
+     * How long a key waits for the load of another process, in milliseconds. After that, this process loads the key, and takes over its lease if the second tier allows that. Default: 1000.
      *
      * @param value the value
      * @return this
@@ -596,7 +596,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1.
+     * The longest TTL in the second tier, in milliseconds; -1 uses the TTL that the entry has in this process; 0 is refused. Default: -1.
      *
      * @param value the value
      * @return this
@@ -606,7 +606,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1.
+     * The longest TTL in this process for an entry found in the second tier, in milliseconds; -1 uses what is left of its TTL there; 0 is refused. Default: -1.
      *
      * @param value the value
      * @return this
@@ -626,7 +626,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The maximum number of requests that read from the second tier at a time. One more may write. Default: 4.
+     * The maximum number of requests that read from the second tier at a time. One more request may write at the same time. Default: 4.
      *
      * @param value the value
      * @return this
@@ -636,7 +636,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536.
+     * How many keys may wait to be looked up in the second tier. Further keys go to the provider at once. Default: 65536.
      *
      * @param value the value
      * @return this
@@ -646,7 +646,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The largest value that is written to the second tier, in bytes. Default: 1048576.
+     * The largest value that is written to the second tier, in bytes. A put of a larger value removes the key from the second tier. Default: 1048576.
      *
      * @param value the value
      * @return this
@@ -656,7 +656,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How many keys may wait to be written to the second tier. Once more than these have been put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.
+     * How many keys may wait to be written to the second tier. Beyond that, a put or removal clears the whole second tier instead, and answers of the provider are not written to it. Default: 65536.
      *
      * @param value the value
      * @return this
@@ -666,7 +666,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.
+     * The maximum total size of the values that wait to be written to the second tier, in bytes. Beyond that, a put removes the key from the second tier instead, and answers of the provider are not written to it. Default: 67108864.
      *
      * @param value the value
      * @return this
@@ -676,7 +676,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Default: 5.
+     * The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0 never leaves it alone. Default: 5.
      *
      * @param value the value
      * @return this
@@ -686,7 +686,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. After the same pause a write that failed is repeated. Default: 1000.
+     * How long the second tier is left alone after l2.break_after failures in a row, in milliseconds. The time doubles with each further failure, up to l2.break_cap_ms. A failed write is repeated after this time at the earliest. Default: 1000.
      *
      * @param value the value
      * @return this
@@ -696,7 +696,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The longest time for which the second tier is not used, in milliseconds. Default: 30000.
+     * The longest time for which the second tier is left alone, in milliseconds. Default: 30000.
      *
      * @param value the value
      * @return this
@@ -706,7 +706,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
+     * How long the provider may take for a request, in milliseconds from when the provider receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
      *
      * @param value the value
      * @return this

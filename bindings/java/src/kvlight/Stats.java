@@ -12,28 +12,28 @@ import java.nio.ByteBuffer;
  * @param hits Lookups that found a value.
  * @param nullHits Lookups that found a null: the key is known to be absent.
  * @param misses Lookups that found nothing.
- * @param invalidKeys Lookups whose key the validator refused.
+ * @param invalidKeys Lookups of keys that the validator refused.
  * @param inserts Entries that were stored, including those that replaced an older value.
  * @param replacements Inserts that replaced an older value.
  * @param removedExpired Entries that expired.
  * @param removedCapacity Entries that were evicted because the store had too many entries.
  * @param removedCost Entries that were evicted because the store's total cost was too high.
- * @param removedReplaced Entries that were replaced by another value for their key.
+ * @param removedReplaced Entries that were replaced by a newer entry for their key.
  * @param removedRemoved Entries that the program removed by key.
  * @param removedCleared Entries that were removed by a clear.
  * @param removedTrimmed Entries that were removed by a trim or a resize.
- * @param removedRefused Entries that were not stored.
+ * @param removedRefused New entries that were not stored (KVL_REFUSED, KVL_TOO_LARGE).
  * @param removedCostExpired The cost of the entries that expired, in bytes.
- * @param removedCostCapacity The cost of the entries evicted because there were too many entries, in bytes.
- * @param removedCostCost The cost of the entries evicted because the total cost was too high, in bytes.
+ * @param removedCostCapacity The cost of the entries that were evicted because the store had too many entries, in bytes.
+ * @param removedCostCost The cost of the entries that were evicted because the store's total cost was too high, in bytes.
  * @param removedCostReplaced The cost of the entries that were replaced, in bytes.
  * @param removedCostRemoved The cost of the entries that the program removed by key, in bytes.
- * @param removedCostCleared The cost of the entries removed by a clear, in bytes.
- * @param removedCostTrimmed The cost of the entries removed by a trim or a resize, in bytes.
- * @param removedCostRefused The cost of the entries that were not stored, in bytes.
+ * @param removedCostCleared The cost of the entries that were removed by a clear, in bytes.
+ * @param removedCostTrimmed The cost of the entries that were removed by a trim or a resize, in bytes.
+ * @param removedCostRefused The cost of the new entries that were not stored, in bytes.
  * @param missesStarted Misses that started a load.
  * @param missesJoined Misses that joined a running load.
- * @param missesCacheOnly Misses of fetches that never load (read is cache_only).
+ * @param missesCacheOnly Misses of fetches that never load (read = cache_only).
  * @param missesQueueFull Misses that found the queue full.
  * @param missesRemembered Misses that were answered with a remembered error (cache.error_ttl_ms).
  * @param missesUnasked Misses that ended before a load was started or joined: the engine closed, or their batch failed as a whole.
@@ -43,9 +43,9 @@ import java.nio.ByteBuffer;
  * @param loadsFailed Loads that ended with an error.
  * @param loadsLost Loads that lost their place in the queue (KVL_ERR_QUEUE_FULL).
  * @param loadsCancelled Loads that ended because no fetch wanted them any more, or because the engine closed.
- * @param loadsRetried Attempts after the first one of a load.
+ * @param loadsRetried Attempts of loads after the first attempt.
  * @param loadsTimedOut Attempts that timed out (attempt_timeout_ms).
- * @param lateAnswers Answers that came after their attempt had timed out (KVL_LATE).
+ * @param lateAnswers Answers that came after their attempt had ended (KVL_LATE).
  * @param attempts Keys passed to the provider; a key counts once for each attempt.
  * @param requests Requests passed to the provider.
  * @param requestsAbandoned Requests that timed out while they were with the provider.
@@ -66,41 +66,41 @@ import java.nio.ByteBuffer;
  * @param rateWaitedUs How long requests waited for rate.requests_per_s while a slot was free, in microseconds.
  * @param breakerState Now: the state of the circuit breaker, KVL_BREAKER_*.
  * @param breakerOpened Times that the circuit breaker opened.
- * @param breakerRefused Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
- * @param refreshesRefused Keys of refreshes that found the queue full and were rejected (queue.overflow=reject).
+ * @param breakerRefused Keys that the open circuit breaker refused: misses, keys in the queue, and keys of refreshes.
+ * @param refreshesRefused Keys of refreshes that found the queue full and were rejected (queue.overflow = reject).
  * @param missesThrottled Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms).
  * @param staleError Positions that received the fallback because the load failed.
  * @param staleTimeout Positions that received the fallback because the load took too long (stale.timeout_ms).
  * @param staleThrottled Positions that received the fallback because a load had failed shortly before (stale.retry_ms).
- * @param refreshesStarted Loads that were started because an entry was used shortly before its expiry (refresh.after).
+ * @param refreshesStarted Refreshes ahead that were started (refresh.after, refresh.after_ms).
  * @param refreshesSucceeded Refreshes ahead that ended with a value or a null.
  * @param refreshesFailed Refreshes ahead that ended with an error.
  * @param refreshesDropped Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
  * @param hedgesStarted Hedge requests: those that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
  * @param hedgesWon Hedge requests that answered a key first, or took over a key that failed in the other request.
- * @param hedgesLost Hedge requests that neither answered a key first nor took one over.
- * @param concurrencyLimit Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
+ * @param hedgesLost Hedge requests that neither answered a key first nor took over a key.
+ * @param concurrencyLimit Now: the number of slots, which is tasks.max_running unless tasks.limit = adaptive.
  * @param removedTag Entries that were removed by a tag.
- * @param removedCostTag The cost of the entries removed by a tag, in bytes.
+ * @param removedCostTag The cost of the entries that were removed by a tag, in bytes.
  * @param l2Hits Keys that were looked up in the second tier and found.
  * @param l2Misses Keys that were looked up in the second tier and not found.
  * @param l2Damaged Keys whose entry in the second tier could not be read or had expired.
- * @param l2Outdated Keys that were found in the second tier and had been written meanwhile.
- * @param l2Errors Keys for which the second tier failed.
- * @param l2Timeouts Keys for which the second tier took too long (l2.timeout_ms).
- * @param l2Bypassed Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.
+ * @param l2Outdated Keys that were found in the second tier, but were written during the lookup.
+ * @param l2Errors Keys whose lookup in the second tier failed.
+ * @param l2Timeouts Keys whose lookup in the second tier took too long (l2.timeout_ms).
+ * @param l2Bypassed Keys that were not looked up in the second tier: the second tier was failing, too many keys waited, or a write of the key had not reached the second tier yet.
  * @param l2Waited Keys that waited for the load of another process (l2.single_flight).
  * @param l2Stolen Keys whose lease was taken over from a process that took too long (l2.wait_ms).
  * @param l2Reads Requests that looked keys up in the second tier.
- * @param l2Writes Puts and removals that were passed on to the second tier.
- * @param l2WriteErrors Keys that could not be written to the second tier; puts and removals are sent again.
+ * @param l2Writes Puts and removals that were written to the second tier.
+ * @param l2WriteErrors Keys that could not be written to the second tier. Their puts and removals are sent again.
  * @param l2Fills Answers of the provider that were stored in the second tier.
  * @param l2FillsRefused Answers that the second tier did not store, because the key had been written meanwhile.
- * @param l2FillsDropped Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value).
+ * @param l2FillsDropped Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value) or because a write of the key waited.
  * @param l2Overflows Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys).
- * @param l2Opened Times that the second tier was not used for a while, because it failed (l2.break_after).
+ * @param l2Opened Times that the second tier was left alone for a while because of failures (l2.break_after).
  * @param l2Pending Now: keys that wait to be written to the second tier.
- * @param l2Avoided Now: 1 while the second tier is not used because it fails.
+ * @param l2Avoided Now: 1 while the second tier is left alone because of failures, otherwise 0.
  */
 public record Stats(
         long windowId,

@@ -12,7 +12,7 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var nullHits: Int
     /// Lookups that found nothing.
     public var misses: Int
-    /// Lookups whose key the validator refused.
+    /// Lookups of keys that the validator refused.
     public var invalidKeys: Int
     /// Entries that were stored, including those that replaced an older value.
     public var inserts: Int
@@ -24,7 +24,7 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var removedCapacity: Int
     /// Entries that were evicted because the store's total cost was too high.
     public var removedCost: Int
-    /// Entries that were replaced by another value for their key.
+    /// Entries that were replaced by a newer entry for their key.
     public var removedReplaced: Int
     /// Entries that the program removed by key.
     public var removedRemoved: Int
@@ -32,29 +32,29 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var removedCleared: Int
     /// Entries that were removed by a trim or a resize.
     public var removedTrimmed: Int
-    /// Entries that were not stored.
+    /// New entries that were not stored (KVL_REFUSED, KVL_TOO_LARGE).
     public var removedRefused: Int
     /// The cost of the entries that expired, in bytes.
     public var removedCostExpired: Int
-    /// The cost of the entries evicted because there were too many entries, in bytes.
+    /// The cost of the entries that were evicted because the store had too many entries, in bytes.
     public var removedCostCapacity: Int
-    /// The cost of the entries evicted because the total cost was too high, in bytes.
+    /// The cost of the entries that were evicted because the store's total cost was too high, in bytes.
     public var removedCostCost: Int
     /// The cost of the entries that were replaced, in bytes.
     public var removedCostReplaced: Int
     /// The cost of the entries that the program removed by key, in bytes.
     public var removedCostRemoved: Int
-    /// The cost of the entries removed by a clear, in bytes.
+    /// The cost of the entries that were removed by a clear, in bytes.
     public var removedCostCleared: Int
-    /// The cost of the entries removed by a trim or a resize, in bytes.
+    /// The cost of the entries that were removed by a trim or a resize, in bytes.
     public var removedCostTrimmed: Int
-    /// The cost of the entries that were not stored, in bytes.
+    /// The cost of the new entries that were not stored, in bytes.
     public var removedCostRefused: Int
     /// Misses that started a load.
     public var missesStarted: Int
     /// Misses that joined a running load.
     public var missesJoined: Int
-    /// Misses of fetches that never load (read is cache_only).
+    /// Misses of fetches that never load (read = cache_only).
     public var missesCacheOnly: Int
     /// Misses that found the queue full.
     public var missesQueueFull: Int
@@ -74,11 +74,11 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var loadsLost: Int
     /// Loads that ended because no fetch wanted them any more, or because the engine closed.
     public var loadsCancelled: Int
-    /// Attempts after the first one of a load.
+    /// Attempts of loads after the first attempt.
     public var loadsRetried: Int
     /// Attempts that timed out (attempt_timeout_ms).
     public var loadsTimedOut: Int
-    /// Answers that came after their attempt had timed out (KVL_LATE).
+    /// Answers that came after their attempt had ended (KVL_LATE).
     public var lateAnswers: Int
     /// Keys passed to the provider; a key counts once for each attempt.
     public var attempts: Int
@@ -120,9 +120,9 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var breakerState: Int
     /// Times that the circuit breaker opened.
     public var breakerOpened: Int
-    /// Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
+    /// Keys that the open circuit breaker refused: misses, keys in the queue, and keys of refreshes.
     public var breakerRefused: Int
-    /// Keys of refreshes that found the queue full and were rejected (queue.overflow=reject).
+    /// Keys of refreshes that found the queue full and were rejected (queue.overflow = reject).
     public var refreshesRefused: Int
     /// Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms).
     public var missesThrottled: Int
@@ -132,7 +132,7 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var staleTimeout: Int
     /// Positions that received the fallback because a load had failed shortly before (stale.retry_ms).
     public var staleThrottled: Int
-    /// Loads that were started because an entry was used shortly before its expiry (refresh.after).
+    /// Refreshes ahead that were started (refresh.after, refresh.after_ms).
     public var refreshesStarted: Int
     /// Refreshes ahead that ended with a value or a null.
     public var refreshesSucceeded: Int
@@ -144,13 +144,13 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var hedgesStarted: Int
     /// Hedge requests that answered a key first, or took over a key that failed in the other request.
     public var hedgesWon: Int
-    /// Hedge requests that neither answered a key first nor took one over.
+    /// Hedge requests that neither answered a key first nor took over a key.
     public var hedgesLost: Int
-    /// Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
+    /// Now: the number of slots, which is tasks.max_running unless tasks.limit = adaptive.
     public var concurrencyLimit: Int
     /// Entries that were removed by a tag.
     public var removedTag: Int
-    /// The cost of the entries removed by a tag, in bytes.
+    /// The cost of the entries that were removed by a tag, in bytes.
     public var removedCostTag: Int
     /// Keys that were looked up in the second tier and found.
     public var l2Hits: Int
@@ -158,13 +158,13 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var l2Misses: Int
     /// Keys whose entry in the second tier could not be read or had expired.
     public var l2Damaged: Int
-    /// Keys that were found in the second tier and had been written meanwhile.
+    /// Keys that were found in the second tier, but were written during the lookup.
     public var l2Outdated: Int
-    /// Keys for which the second tier failed.
+    /// Keys whose lookup in the second tier failed.
     public var l2Errors: Int
-    /// Keys for which the second tier took too long (l2.timeout_ms).
+    /// Keys whose lookup in the second tier took too long (l2.timeout_ms).
     public var l2Timeouts: Int
-    /// Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.
+    /// Keys that were not looked up in the second tier: the second tier was failing, too many keys waited, or a write of the key had not reached the second tier yet.
     public var l2Bypassed: Int
     /// Keys that waited for the load of another process (l2.single_flight).
     public var l2Waited: Int
@@ -172,23 +172,23 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var l2Stolen: Int
     /// Requests that looked keys up in the second tier.
     public var l2Reads: Int
-    /// Puts and removals that were passed on to the second tier.
+    /// Puts and removals that were written to the second tier.
     public var l2Writes: Int
-    /// Keys that could not be written to the second tier; puts and removals are sent again.
+    /// Keys that could not be written to the second tier. Their puts and removals are sent again.
     public var l2WriteErrors: Int
     /// Answers of the provider that were stored in the second tier.
     public var l2Fills: Int
     /// Answers that the second tier did not store, because the key had been written meanwhile.
     public var l2FillsRefused: Int
-    /// Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value).
+    /// Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value) or because a write of the key waited.
     public var l2FillsDropped: Int
     /// Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys).
     public var l2Overflows: Int
-    /// Times that the second tier was not used for a while, because it failed (l2.break_after).
+    /// Times that the second tier was left alone for a while because of failures (l2.break_after).
     public var l2Opened: Int
     /// Now: keys that wait to be written to the second tier.
     public var l2Pending: Int
-    /// Now: 1 while the second tier is not used because it fails.
+    /// Now: 1 while the second tier is left alone because of failures, otherwise 0.
     public var l2Avoided: Int
 
     init(_ stats: kvl_stats_t) {
