@@ -87,7 +87,7 @@ const STATS_BEGINNING: &str = "
  * The number of lookups is hits + null_hits + misses + invalid_keys. The sum of the misses_ fields is the number of misses of fetches;
  * other misses come from calls that do not load. Over all windows together, loads_started is
  * ENDS_OF_LOADS + in_flight. A cache without an engine has no loads.
- * docs/STATISTICS.md lists the names of the same numbers in JSON and OpenMetrics.
+ * docs/STATISTICS.md lists the names that these fields have in JSON and OpenMetrics.
  */
 typedef struct kvl_stats_t {
     /** The number of bytes that the library has filled. */
@@ -155,10 +155,10 @@ fn make_header() -> String {
     let mut text = include_str!("src/ffi/preamble.h").to_owned();
     let [major, minor, patch] = version();
     banner(&mut text, "Version of this header, statuses");
-    put(&mut text, format_args!("/** The version of this header. */\n#define KVL_VERSION_MAJOR {major}\n"));
-    put(&mut text, format_args!("/** The version of this header. */\n#define KVL_VERSION_MINOR {minor}\n"));
-    put(&mut text, format_args!("/** The version of this header. */\n#define KVL_VERSION_PATCH {patch}\n"));
-    put(&mut text, format_args!("/** major * 1000000 + minor * 1000 + patch. kvl_version_number() returns that of the library. */\n"));
+    put(&mut text, format_args!("/** The major version of this header. */\n#define KVL_VERSION_MAJOR {major}\n"));
+    put(&mut text, format_args!("/** The minor version of this header. */\n#define KVL_VERSION_MINOR {minor}\n"));
+    put(&mut text, format_args!("/** The patch version of this header. */\n#define KVL_VERSION_PATCH {patch}\n"));
+    put(&mut text, format_args!("/** major * 1000000 + minor * 1000 + patch. kvl_version_number() returns the library's number. */\n"));
     put(&mut text, format_args!("#define KVL_VERSION_NUMBER {}u\n\n", version_number()));
     for (name, number, message) in STATUSES {
         let number = if *number < 0 { format!("({number})") } else { number.to_string() };

@@ -41,12 +41,12 @@
  *   Windows has neither signals nor forks: none of that applies there. On every system the shared library stays loaded once a handle
  *   was created, even if the program unloads it, since threads may be running in it.
  *   The setting tasks.stack_bytes is the size of the stack of a provider thread. If the system refuses a thread, a request waits for a
- *   provider thread that is busy, and fails with KVL_ERR_NO_THREAD if there is none.
+ *   provider thread that is busy. If there is no provider thread at all, the request fails with KVL_ERR_NO_THREAD.
  *
  * DELIVERY
  *   Without a queue, callbacks run on one dispatcher thread of the library and the provider on provider threads of the library.
  *   With a queue, events that are routed to it are delivered where the program drains it: kvl_queue_poll() runs the callbacks on the
- *   polling thread; kvl_queue_next() fills an event and calls no callback, so that the function arguments may be NULL.
+ *   polling thread; kvl_queue_next() fills an event and calls no callback, so the functions of these events may be NULL.
  *   Removals: an engine's removal listener and the destructors of removed values run on the dispatcher. If these are slower than the
  *   writers, threads that write outside callbacks wait for the listener, or run destructors themselves (removals.max_pending). A cache
  *   without an engine calls its listener inside the call that caused the removal, after that call has released its locks, on one
@@ -54,8 +54,8 @@
  *   of the program that a thread holds while it writes to that cache.
  *
  * SHUTDOWN
- *   Close an engine (never blocks), wait for the report that it is closed, and free it (joins the threads). Dispose, for destructors
- *   and finalizers, does all that without waiting.
+ *   Close an engine (never blocks), wait for the report that it is closed, and free it (joins the threads). Destructors and finalizers
+ *   dispose of it instead, which does all that without waiting.
  *
  * ERRORS
  *   A status of 0 means success; above 0, an outcome that a program expects; below 0, an error. Only KVL_PENDING means "accepted", and
@@ -63,8 +63,8 @@
  *
  * MEMORY
  *   KVL_ERR_NO_MEMORY: the system refused an allocation of 128 KiB or more, or one of any size for bytes of a value. The call changed
- *   nothing. A smaller allocation that is refused ends the process, as it does in most programs; SECURITY.md lists the larger ones
- *   that do too. Calls that only remove entries, such as kvl_cache_clear(), need none of 128 KiB or more.
+ *   nothing. A smaller allocation that is refused ends the process, as it does in most programs; SECURITY.md lists the larger
+ *   allocations that do so too. Calls that only remove entries, such as kvl_cache_clear(), allocate less than 128 KiB at a time.
  */
 #ifndef KVLIGHT_H
 #define KVLIGHT_H
@@ -85,13 +85,13 @@ extern "C" {
 
 /* ---- Version of this header, statuses ------------------------------------------------------------------------------ */
 
-/** The version of this header. */
+/** The major version of this header. */
 #define KVL_VERSION_MAJOR 0
-/** The version of this header. */
+/** The minor version of this header. */
 #define KVL_VERSION_MINOR 2
-/** The version of this header. */
+/** The patch version of this header. */
 #define KVL_VERSION_PATCH 0
-/** major * 1000000 + minor * 1000 + patch. kvl_version_number() returns that of the library. */
+/** major * 1000000 + minor * 1000 + patch. kvl_version_number() returns the library's number. */
 #define KVL_VERSION_NUMBER 2000u
 
 /** done */
@@ -106,15 +106,15 @@ extern "C" {
 #define KVL_INVALID_KEY 4
 /** accepted: the promised events follow */
 #define KVL_PENDING 5
-/** no event within the timeout, or the wait was interrupted by a wake-up */
+/** no event within the timeout, a wake-up ended the wait, or an iterator has no more entries */
 #define KVL_EMPTY 6
 /** not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed */
 #define KVL_REFUSED 7
 /** not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed */
 #define KVL_TOO_LARGE 8
-/** the buffer is too small: call again with one of the length that was reported */
+/** the buffer is too small: call again with a buffer of the reported length */
 #define KVL_TRUNCATED 9
-/** the attempt had ended before this answer arrived */
+/** too late: the attempt had ended before, or the answer is outdated */
 #define KVL_LATE 10
 /** not stored: the key has an entry already, or no longer has the expected value; nothing changed */
 #define KVL_CONFLICT 11
@@ -122,25 +122,25 @@ extern "C" {
 #define KVL_ERR_INVALID_ARG (-1)
 /** a pointer that must not be NULL is NULL */
 #define KVL_ERR_NULL_POINTER (-2)
-/** no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json() */
+/** no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings */
 #define KVL_ERR_UNKNOWN_KEY (-3)
-/** a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting */
+/** a setting or a term has the wrong type, is out of range, or contradicts another; kvl_config_problem() or kvl_options_problem() describes a refused setting */
 #define KVL_ERR_BAD_VALUE (-4)
 /** the runtime has been freed */
 #define KVL_ERR_INVALID_HANDLE (-5)
 /** the key is longer than 65,535 bytes (KVL_KEY_MAX) */
 #define KVL_ERR_KEY_TOO_LONG (-6)
-/** the value or the request is of another kind than this function needs: the bytes of an object, for example */
+/** the value or the request is not of the kind that this function needs: an object has no bytes, for example */
 #define KVL_ERR_WRONG_KIND (-7)
 /** the index is not below the length */
 #define KVL_ERR_OUT_OF_RANGE (-8)
-/** this key of the request has been answered already */
+/** this key of the request has been answered already, or the request is finished */
 #define KVL_ERR_ALREADY_ANSWERED (-9)
 /** already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared */
 #define KVL_ERR_ALREADY_USED (-10)
 /** the configuration has no provider: kvl_config_set_provider() */
 #define KVL_ERR_NO_PROVIDER (-11)
-/** a callback is NULL and there is no queue for the event */
+/** the function to call is NULL: set it, or have its events sent to a queue that kvl_queue_next() reads */
 #define KVL_ERR_NO_CALLBACK (-12)
 /** still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue */
 #define KVL_ERR_BUSY (-13)
@@ -148,9 +148,9 @@ extern "C" {
 #define KVL_ERR_NO_MEMORY (-100)
 /** the system refused a thread */
 #define KVL_ERR_NO_THREAD (-101)
-/** the system refused a file descriptor, or has no such descriptor or handle */
+/** the system refused a descriptor or handle for the queue, or this function is for another system */
 #define KVL_ERR_NO_FD (-102)
-/** not possible in this mode or on this system */
+/** this call cannot wait: requests go to a queue, which this thread may have to read */
 #define KVL_ERR_UNSUPPORTED (-103)
 /** the file system reported an error: kvl_error_message() gives details */
 #define KVL_ERR_IO (-104)
@@ -164,19 +164,19 @@ extern "C" {
 #define KVL_ERR_CLOSED (-200)
 /** the handle was created before a fork: create a new one in the child */
 #define KVL_ERR_FORKED (-201)
-/** this function may not be called from inside a callback, since it would wait for itself */
+/** this function may not be called from inside a callback, because it would wait for that callback */
 #define KVL_ERR_REENTRANT (-202)
 /** the provider failed */
 #define KVL_ERR_PROVIDER (-300)
 /** the timeout expired before an answer arrived */
 #define KVL_ERR_TIMEOUT (-301)
-/** the fetch was cancelled */
+/** the fetch was cancelled, a save or load of a cache was stopped, or the request is no longer wanted */
 #define KVL_ERR_CANCELLED (-302)
-/** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place */
+/** the queue was full of keys at least as urgent as this one, or a newer key took the place of this one: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, because such keys may wait without a place */
 #define KVL_ERR_QUEUE_FULL (-303)
 /** the provider finished without an answer for this key */
 #define KVL_ERR_UNANSWERED (-304)
-/** the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms */
+/** the circuit breaker is open, because the provider failed too often or the program forced it: for now, the provider receives no requests */
 #define KVL_ERR_UNAVAILABLE (-305)
 /** an internal error was caught: please report it */
 #define KVL_ERR_PANIC (-900)
@@ -202,34 +202,34 @@ extern "C" {
 /** Close when accepted work is done, or at the deadline. */
 #define KVL_CLOSE_DRAIN 1u
 
-/** Invalidates all keys; none is passed. */
+/** Invalidates all keys: the call passes none. */
 #define KVL_INVALIDATE_F_ALL 1u
 /** Entries expire instead of being removed, and stay as fallbacks until their grace period ends. */
 #define KVL_INVALIDATE_F_EXPIRE 2u
 
 /**
- * A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(),
+ * A request to look keys up. Answer each key with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(),
  * kvl_l2_request_leased() or kvl_l2_request_fail().
  */
 #define KVL_L2_READ 1u
-/** A request to store entries that were loaded, each only if its key is still as the read found it. */
+/** A request to store entries that were loaded, each only if its key has not changed since it was looked up. */
 #define KVL_L2_FILL 2u
 /** A request to store entries that were put. */
 #define KVL_L2_WRITE 3u
 /** A request to remove keys. */
 #define KVL_L2_REMOVE 4u
-/** A request to remove all keys; none is named. */
+/** A request to remove all keys, which names none. */
 #define KVL_L2_CLEAR 5u
-/** The second tier compares tokens: it does a fill only if the token of the fill is still that of the key. */
+/** The second tier compares tokens: it stores an entry of KVL_L2_FILL only if the entry's token is still the key's token. */
 #define KVL_L2_F_CONDITIONAL 1u
 /**
- * The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is
- * written or the token expires.
+ * The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key
+ * is written or the token expires.
  */
 #define KVL_L2_F_LEASES 2u
-/** The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process. */
+/** The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process. */
 #define KVL_L2_F_OBJECTS 4u
-/** A TTL that a second tier does not know. */
+/** What is left of a TTL: the second tier does not know it. */
 #define KVL_L2_TTL_UNKNOWN (-2)
 
 /** The circuit breaker lets requests through. */
@@ -262,7 +262,7 @@ extern "C" {
 
 /** The request is wanted. */
 #define KVL_CANCEL_NO 0u
-/** None of its keys is wanted any more. */
+/** None of the request's keys is wanted any more. */
 #define KVL_CANCEL_UNWANTED 1u
 /** The attempt has timed out. */
 #define KVL_CANCEL_TIMEOUT 2u
@@ -271,7 +271,7 @@ extern "C" {
 
 /** A TTL: the entry never expires. */
 #define KVL_TTL_NEVER (-1)
-/** A TTL: the configuration's. */
+/** A TTL: that of the configuration (`cache.ttl_ms`, `cache.null_ttl_ms`). */
 #define KVL_TTL_DEFAULT (-2)
 
 /** A grace period: none. */
@@ -280,7 +280,7 @@ extern "C" {
 /** A cost: the cost function's, or else the value's own. */
 #define KVL_COST_DEFAULT (-1)
 
-/** A priority: the default. */
+/** A priority: for an answer, the setting `priority` of the fetch; for a put, 0. */
 #define KVL_PRIORITY_DEFAULT (-1.7976931348623157e308)
 
 /** A put that replaces a live entry keeps the expiry of that entry; `ttl_ms` applies only if there is no live entry. */
@@ -294,8 +294,8 @@ extern "C" {
 #define KVL_FOREVER (-1)
 
 /**
- * The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key,
- * plus this.
+ * The library's own memory for an entry, in bytes. An entry whose value has a stated cost costs this, plus the value's cost, plus the
+ * length of the key. A version and tags cost extra.
  */
 #define KVL_ENTRY_COST 90u
 
@@ -350,7 +350,7 @@ typedef int32_t kvl_status_t;
 #define KVL_CAUSE_REPLACED 4u
 /** The entry was removed, taken or popped. */
 #define KVL_CAUSE_REMOVED 5u
-/** The store was cleared or freed. */
+/** The store was cleared. */
 #define KVL_CAUSE_CLEARED 6u
 /** The value was refused, and never stored. */
 #define KVL_CAUSE_REFUSED 7u
@@ -429,7 +429,7 @@ typedef struct kvl_value_t kvl_value_t;
 typedef struct kvl_slice_t {
     /** The bytes; may be NULL if `len` is 0. */
     const uint8_t *data;
-    /** Their number. */
+    /** The number of bytes. */
     size_t len;
 } kvl_slice_t;
 
@@ -437,18 +437,21 @@ typedef struct kvl_slice_t {
  * The terms on which an answer is stored. Begin with KVL_TERMS_INIT, then set the fields that differ from the defaults, as in `kvl_terms_t
  * terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL instead of terms states none.
  *
- * Except for the flags of a put, all terms may be combined, so that no answer is lost because its terms conflict. Terms have no effect on an
- * answer that is not stored (a TTL of 0, a fetch with `read` = `no_store`). An entry without a TTL can still be expired by a call, such as
- * kvl_cache_expire(): its grace period begins then.
+ * Except for the flags of a put, all terms may be combined, so that no answer is lost because its terms conflict. Terms have no effect on
+ * an answer that is not stored (a TTL of 0, a fetch with `read` = `no_store`). An entry without a TTL can still be expired by a call, such
+ * as kvl_cache_expire(): its grace period begins then.
  *
  * Later versions append fields whose default is 0.
  */
 typedef struct kvl_terms_t {
     /** sizeof(kvl_terms_t) as the program was compiled, in bytes. */
     size_t struct_size;
-    /** Milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: the answer is not stored, and an existing entry is removed. */
+    /** Milliseconds above 0, KVL_TTL_NEVER or KVL_TTL_DEFAULT; 0: the answer is not stored, and an existing entry is removed. */
     int64_t ttl_ms;
-    /** Entries with a lower priority are evicted before those with a higher one; KVL_PRIORITY_DEFAULT: that of the fetch, else 0; not NaN. */
+    /**
+     * Entries with a lower priority are evicted before those with a higher one; KVL_PRIORITY_DEFAULT: for an answer, the setting
+     * `priority` of the fetch; for a put, 0. Not NaN.
+     */
     double priority;
     /** The cost of the value, in bytes; KVL_COST_DEFAULT: the cost function's, or else the value's own. */
     int64_t cost;
@@ -462,8 +465,8 @@ typedef struct kvl_terms_t {
      */
     int64_t stale_ttl_ms;
     /**
-     * The version of the record, as the provider's source knows it (an ETag, for example), which kvl_request_stale() returns:
-     * `version_len` bytes, copied; may be NULL if `version_len` is 0. Since 0.2.
+     * The version of the record as the provider's source knows it, such as an ETag; kvl_request_stale() returns it. `version_len` bytes,
+     * copied; may be NULL if `version_len` is 0. Since 0.2.
      */
     const uint8_t *version;
     /** The length of `version` in bytes, at most KVL_LABEL_MAX; it is part of the cost. Since 0.2. */
@@ -486,7 +489,10 @@ typedef struct kvl_transfer_t {
     size_t struct_size;
     /** Entries that were written to the file, or stored in the cache. */
     uint64_t entries;
-    /** Entries that were skipped: objects; in a load, those whose key has an entry, and those that are refused. */
+    /**
+     * Entries that were skipped: objects that were not converted; in a load, also entries whose key has an entry already, or that are
+     * refused.
+     */
     uint64_t skipped;
     /** The expected number of entries: that of the cache when the save began, or that of the file. */
     uint64_t total;
@@ -501,9 +507,9 @@ typedef struct kvl_transfer_t {
 typedef struct kvl_result_t {
     /** The number of bytes that the library has filled. */
     size_t struct_size;
-    /** The position in the call. */
+    /** The position of the key in the call. */
     size_t index;
-    /** The key. It is borrowed with the result, like all pointers here. */
+    /** The key. Borrowed with the result, like all pointers in it. */
     const uint8_t *key;
     /** The key's length in bytes. */
     size_t key_len;
@@ -520,7 +526,7 @@ typedef struct kvl_result_t {
      * KVL_F_STALE: the error of the load, or NULL.
      */
     kvl_error_t *error;
-    /** Milliseconds since the answer was loaded or put; 0 for a new one. */
+    /** Milliseconds since the answer was loaded or put; 0 for a new answer. */
     int64_t age_ms;
     /** Milliseconds until the answer expires; KVL_TTL_NEVER; 0 if it is not stored. */
     int64_t ttl_left_ms;
@@ -544,11 +550,17 @@ typedef struct kvl_event_t {
     kvl_event_kind_t kind;
     /** KVL_F_*. */
     uint32_t flags;
-    /** The user data of the fetch, the provider or the hook; for KVL_EVENT_DROP the object. */
+    /**
+     * The user data that the program passed for this event: with the fetch, provider, second tier, listener, close or cancel hook. For
+     * KVL_EVENT_DROP the object.
+     */
     void *user_data;
     /** The engine, borrowed; NULL for KVL_EVENT_DROP and for caches without an engine. */
     kvl_tasks_t *tasks;
-    /** For KVL_EVENT_RESULT, and for KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the queue is read again, like all pointers here. */
+    /**
+     * For KVL_EVENT_RESULT, and for KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the queue is read again, like all pointers in an
+     * event.
+     */
     const kvl_result_t *result;
     /** For KVL_EVENT_RESULTS. */
     kvl_results_t *results;
@@ -582,7 +594,7 @@ typedef void (*kvl_progress_fn)(void *user_data, size_t done, size_t failed, siz
 
 /**
  * Receives the progress of a save or a load; `progress` is borrowed until the function returns. Returns 0 to continue; any other number
- * stops it.
+ * stops the save or the load.
  */
 typedef int32_t (*kvl_transfer_fn)(void *user_data, const kvl_transfer_t *progress);
 
@@ -629,7 +641,7 @@ typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_
  * The number of lookups is hits + null_hits + misses + invalid_keys. The sum of the misses_ fields is the number of misses of fetches;
  * other misses come from calls that do not load. Over all windows together, loads_started is
  * loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight. A cache without an engine has no loads.
- * docs/STATISTICS.md lists the names of the same numbers in JSON and OpenMetrics.
+ * docs/STATISTICS.md lists the names that these fields have in JSON and OpenMetrics.
  */
 typedef struct kvl_stats_t {
     /** The number of bytes that the library has filled. */
@@ -913,10 +925,10 @@ KVL_API kvl_status_t kvl_runtime_new(kvl_runtime_t **out_runtime);
 /**
  * Ends a runtime and its threads, after everything that was sent to them has been delivered.
  *
- * From a configuration that still names the runtime, nothing can be created any more: KVL_ERR_INVALID_HANDLE.
+ * After that, creating a cache or an engine from a configuration that still names the runtime fails with KVL_ERR_INVALID_HANDLE.
  *
  * @param runtime [owned] from kvl_runtime_new(); NULL is ignored.
- * @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free that first; the runtime continues), KVL_ERR_REENTRANT,
+ * @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free it first; the runtime continues), KVL_ERR_REENTRANT,
  *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside
  * @since 0.1
@@ -928,7 +940,7 @@ KVL_API kvl_status_t kvl_runtime_free(kvl_runtime_t *runtime);
 /**
  * Creates a clock that moves only when it is advanced, so that tests of time need no sleep.
  *
- * It replaces both clocks of an engine, for TTLs and for timeouts: kvl_config_set_clock().
+ * Set by kvl_config_set_clock(), it replaces both clocks of an engine: the one for TTLs and the one for timeouts.
  *
  * @param now_ms     the initial time in milliseconds, 0 or above.
  * @param out_clock  [out, owned] the clock: release it.
@@ -939,7 +951,8 @@ KVL_API kvl_status_t kvl_runtime_free(kvl_runtime_t *runtime);
 KVL_API kvl_status_t kvl_clock_new_manual(int64_t now_ms, kvl_clock_t **out_clock);
 
 /**
- * Advances a clock, and returns when everything that became due has been fired: its events are queued or sent to the dispatcher.
+ * Advances a clock, and returns when everything that became due has been fired, that is, when the events are in their queue or sent to the
+ * dispatcher.
  *
  * If an advance is in progress on another thread, this waits for it.
  *
@@ -1072,8 +1085,8 @@ KVL_API const char *kvl_config_problem(const kvl_config_t *config);
  * @param config          [borrowed] from kvl_config_new().
  * @param function        [retained] NULL: requests are KVL_EVENT_REQUEST events of a queue, with `user_data`.
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
- * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if the call fails; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+ *                        function any more, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1088,8 +1101,8 @@ KVL_API kvl_status_t kvl_config_set_provider(kvl_config_t *config, kvl_provide_f
  * @param config          [borrowed] from kvl_config_new().
  * @param function        [retained] NULL: every key is valid.
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
- * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if the call fails; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+ *                        function any more, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1104,8 +1117,8 @@ KVL_API kvl_status_t kvl_config_set_validator(kvl_config_t *config, kvl_validate
  * @param config          [borrowed] from kvl_config_new().
  * @param function        [retained] NULL: the cost is the value's own, kvl_value_cost().
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
- * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if the call fails; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+ *                        function any more, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1124,8 +1137,8 @@ KVL_API kvl_status_t kvl_config_set_cost(kvl_config_t *config, kvl_cost_fn funct
  * @param config          [borrowed] from kvl_config_new().
  * @param function        [retained] NULL: removals are KVL_EVENT_REMOVAL events of a queue, with `user_data`.
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
- * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if the call fails; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+ *                        function any more, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1144,8 +1157,8 @@ kvl_status_t kvl_config_set_removal_listener(kvl_config_t *config,
  * @param config          [borrowed] from kvl_config_new().
  * @param function        [retained] NULL: no listener.
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
- * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if the call fails; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+ *                        function any more, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1193,7 +1206,7 @@ KVL_API void kvl_config_free(kvl_config_t *config);
 /**
  * Creates options that set nothing: a fetch with them uses the engine's settings.
  *
- * Any number of fetches may use them at the same time. They may be freed as soon as the last such call has returned.
+ * Any number of fetches may use them at the same time. They may be freed as soon as the last call that uses them has returned.
  *
  * @param out_options [out, owned] the options: free them.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
@@ -1262,10 +1275,12 @@ KVL_API kvl_status_t kvl_options_set_real(kvl_options_t *options, const char *ke
 KVL_API kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progress_fn function, size_t step_keys);
 
 /**
- * Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If none was
- * refused, the sentence is about options that contradict each other; if there are none of these either, about the last fetch that was
- * refused because its options contradict the settings of its engine. A contradiction is a `stale.timeout_ms` that is not below `timeout_ms`, that is
- * combined with `read` = `cache_only`, or that is 0 with `read` = `no_store`.
+ * Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If no setting
+ * was refused, the sentence is about options that contradict each other. If there are none of these either, it is about the last fetch
+ * that was refused because the options contradict the settings of its engine.
+ *
+ * A `stale.timeout_ms` is a contradiction if it is not below `timeout_ms`, if `read` is `cache_only`, or if it is 0 and `read` is
+ * `no_store`.
  *
  * @param options [borrowed] from kvl_options_new(); may be NULL.
  * @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if nothing was refused, for NULL, and for options from
@@ -1431,12 +1446,9 @@ KVL_API void kvl_value_release_many(kvl_value_t **values, size_t n);
 
 /* ---- Errors -------------------------------------------------------------------------------------------------------- */
 
-/** In the flags of an error: it is not retried, whatever the retry policy is. */
+/** In the flags of an error: a key that fails with it is not retried, whatever the retry policy is. */
 #define KVL_ERROR_F_PERMANENT 1u
-/**
- * In the flags of an error: it forbids the fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is
- * removed.
- */
+/** In the flags of an error: there is no fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is removed. */
 #define KVL_ERROR_F_NO_STALE 2u
 
 /**
@@ -1535,13 +1547,13 @@ KVL_API void *kvl_error_object(const kvl_error_t *error);
 KVL_API uint32_t kvl_error_is_permanent(const kvl_error_t *error);
 
 /**
- * Sets how long a retry policy must wait at least before it retries a key that failed with this error, like HTTP's Retry-After. The pause
- * is this one or the policy's, whichever is longer. `retry.budget_ms` still limits all attempts: an attempt that could begin only after
- * the end of the budget is not made. Keys that are not retried are not delayed.
+ * Sets the shortest pause before a retry policy retries a key that failed with this error, like HTTP's Retry-After. If the policy's own
+ * pause is longer, that one applies. `retry.budget_ms` still limits all attempts: an attempt that could begin only after the end of the
+ * budget is not made. Keys that are not retried are not delayed.
  *
  * @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and not passed to any other function yet.
  * @param pause_ms  milliseconds, 0 or above.
- * @return KVL_OK; KVL_ERR_ALREADY_USED (there are more references to it), KVL_ERR_INVALID_ARG (below 0), KVL_ERR_NULL_POINTER,
+ * @return KVL_OK; KVL_ERR_ALREADY_USED (the error has several references), KVL_ERR_INVALID_ARG (below 0), KVL_ERR_NULL_POINTER,
  *         KVL_ERR_PANIC.
  * @threads one
  * @since 0.2
@@ -1560,11 +1572,12 @@ KVL_API int64_t kvl_error_retry_after_ms(const kvl_error_t *error);
 
 /**
  * Returns the cause of an error of the library: the error of the last attempt before the fetch timed out or was cancelled, the engine
- * closed, the queue was full or the circuit breaker was open. It is an error of the provider if any attempt failed with one.
+ * closed, the queue was full or the circuit breaker was open. If any attempt failed with an error of the provider, the cause is such an
+ * error.
  *
  * @param error [borrowed] an error; may be NULL.
- * @return the cause, borrowed for as long as a reference to `error` is held: retain it to keep it longer. It has no cause itself. NULL if
- *         no attempt had failed, for errors of the provider, and for NULL.
+ * @return the cause, borrowed for as long as a reference to `error` is held: retain it to keep it longer. A cause has no cause of its own.
+ *         NULL if no attempt had failed, for errors of the provider, and for NULL.
  * @threads any
  * @since 0.2
  */
@@ -1720,7 +1733,7 @@ kvl_status_t kvl_cache_peek(kvl_cache_t *cache,
 KVL_API kvl_status_t kvl_cache_contains(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
 
 /**
- * Removes expired entries, and returns the number of the others.
+ * Removes expired entries, and returns the number of the remaining ones.
  *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
  * @return the number of entries; 0 for NULL and for a cache from before a fork.
@@ -1730,7 +1743,7 @@ KVL_API kvl_status_t kvl_cache_contains(kvl_cache_t *cache, const uint8_t *key, 
 KVL_API size_t kvl_cache_len(const kvl_cache_t *cache);
 
 /**
- * Removes expired entries, and returns the total cost of the others.
+ * Removes expired entries, and returns the total cost of the remaining ones.
  *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
  * @return bytes; 0 for NULL and for a cache from before a fork.
@@ -1825,8 +1838,8 @@ KVL_API kvl_status_t kvl_cache_stats_reset(kvl_cache_t *cache);
 KVL_API kvl_cache_t *kvl_cache_retain(kvl_cache_t *cache);
 
 /**
- * Releases a reference. The cache ends with its last reference, and readers and iterators hold references too. Its entries are then
- * dropped without a report to the removal listener.
+ * Releases a reference. The cache ends with its last reference; readers and iterators hold references too. When the cache ends, its
+ * entries are dropped without a report to the removal listener.
  *
  * Releasing the last reference ends the cache's own threads before it returns, unless this is called inside a callback, or code of the
  * program is running on them: this never waits for such code.
@@ -1849,7 +1862,7 @@ KVL_API void kvl_cache_release(kvl_cache_t *cache);
  * @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
  * @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
  * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
- * @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+ * @param terms_or_null  [borrowed] the terms on which the value is stored; NULL: the configuration's.
  * @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
  *         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
  *         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
@@ -1868,14 +1881,14 @@ kvl_status_t kvl_cache_put(kvl_cache_t *cache,
 /**
  * Stores a value like kvl_cache_put(), and reports its victims before it returns.
  *
- * Victims are the entries that made room for this value, and the value itself if it was refused. Expired entries, and the one that was
- * stored under the same key, are not victims. The removal listener is called for victims too.
+ * Victims are the entries that made room for this value, and the value itself if it was refused. Expired entries, and an older entry under
+ * the same key, are not victims. The removal listener is called for victims too.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
  * @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
  * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
- * @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+ * @param terms_or_null  [borrowed] the terms on which the value is stored; NULL: the configuration's.
  * @param on_victim      [borrowed] called for each victim, on this thread; not NULL.
  * @param user_data      [borrowed] passed to `on_victim` as its first argument; may be NULL. The library does not free it.
  * @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
@@ -1903,7 +1916,7 @@ kvl_status_t kvl_cache_put_with_victims(kvl_cache_t *cache,
  * @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
  * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
  * @param len            the number of bytes.
- * @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+ * @param terms_or_null  [borrowed] the terms on which the value is stored; NULL: the configuration's.
  * @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
  *         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
  *         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
@@ -1932,7 +1945,7 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
  * @param expected       [borrowed] the value that must be stored: this very handle, as kvl_cache_get() or kvl_cache_peek() returned it,
  *                       not one with equal bytes; or kvl_value_null(); not NULL.
  * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
- * @param terms_or_null  [borrowed] the terms on which it is stored; KVL_PUT_F_KEEP_TTL is the only flag allowed; NULL: the
+ * @param terms_or_null  [borrowed] the terms on which the value is stored; KVL_PUT_F_KEEP_TTL is the only flag allowed; NULL: the
  *                       configuration's.
  * @return KVL_OK, KVL_CONFLICT (another value is stored), KVL_MISS (none is stored), KVL_REFUSED (too low a priority to make room, or TTL
  *         0: the expected value is removed), KVL_TOO_LARGE (likewise; see kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an
@@ -1959,8 +1972,8 @@ kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache,
  * @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
  * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, or KVL_TTL_DEFAULT.
  * @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_BAD_VALUE (the TTL is 0, stated or configured: use kvl_cache_remove(); or
- *         it is another negative number), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was freed),
- *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         the TTL is negative, but neither constant), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine
+ *         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -2039,8 +2052,8 @@ KVL_API kvl_status_t kvl_cache_pop(kvl_cache_t *cache, kvl_value_t **out_value);
 /**
  * Shrinks the cache to a share of its current content, victims first.
  *
- * Each shard shrinks separately, in its own order. With several shards (`cache.shards`), the remaining entries are therefore those with
- * the highest priority and the latest use of each shard, not of the whole cache.
+ * Each shard shrinks separately, in its own order. With several shards (`cache.shards`), the remaining entries are therefore those that
+ * each shard would evict last, not those that the whole cache would.
  *
  * @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param keep_ratio  from 0 to 1: afterwards, neither the number of entries nor their cost exceeds this share of what remained after
@@ -2139,9 +2152,9 @@ KVL_API kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
  * Saves the entries of a cache to a file: keys, values, remaining TTLs, costs, priorities, versions, tags, and the order of
  * eviction.
  *
- * Once the file is complete and on the disk, it replaces an older file of that name; if this fails, the older one is unchanged. Objects
- * are skipped. Entries that are stored, replaced or removed meanwhile may or may not be in the file. The remaining TTL of an entry is
- * measured by the cache's clock when the entry is written, and runs on when the entry is loaded: the time in between is not subtracted,
+ * Once the file is complete and on the disk, it replaces an older file of that name. If the save fails, the older file is unchanged.
+ * Objects are skipped. Entries that are stored, replaced or removed meanwhile may or may not be in the file. The remaining TTL of an entry
+ * is measured by the cache's clock when the entry is written, and runs on when the entry is loaded: the time in between is not subtracted,
  * because no clock of the library can measure it. No lock is held while the file is written. This needs memory for one block, and 4 bytes
  * for each entry.
  *
@@ -2155,9 +2168,9 @@ KVL_API kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
  * @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
  *                       NULL.
  * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device
- *         or a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path
- *         of a file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was
- *         freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         or a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names
+ *         no file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed),
+ *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -2171,11 +2184,11 @@ kvl_status_t kvl_cache_save(kvl_cache_t *cache,
                             kvl_error_t **out_error);
 
 /**
- * Loads the entries of a file of kvl_cache_save(), in order of eviction: what was used last, or is kept longest, comes last. Encoded
- * objects are skipped. The cache that was saved may have had another `cache.policy`.
+ * Loads the entries of a file of kvl_cache_save(), in order of eviction: what would be evicted last comes last. Encoded objects are
+ * skipped. The cache that was saved may have had another `cache.policy`.
  *
  * A key that has an entry keeps it, because it is younger than the file. Entries are stored like those of a put. If the file has too many
- * for the cache, the last ones stay; entries that the validator or the store refuses are skipped. Loads in progress are not
+ * entries for the cache, the last ones stay; entries that the validator or the store refuses are skipped. Loads in progress are not
  * overtaken. The file is read block by block, and a block is stored only if it is undamaged: at the first damaged block this fails, and
  * the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything.
  *
@@ -2239,9 +2252,9 @@ kvl_status_t kvl_cache_save_encoded(kvl_cache_t *cache,
 /**
  * Loads like kvl_cache_load(), but includes the encoded objects, and stores the values that `decode` returns for them.
  *
- * `decode` is called on this thread for each value that `encode` of kvl_cache_save_encoded() returned, under no lock, and not for others.
- * It may return an object, bytes or kvl_value_null(); for NULL the entry is skipped. In `entry`, `value` is NULL, and `data` has the
- * bytes.
+ * `decode` is called on this thread for each value that `encode` of kvl_cache_save_encoded() returned, under no lock, and for no other
+ * value. It may return an object, bytes or kvl_value_null(); for NULL the entry is skipped. In `entry`, `value` is NULL, and `data` has
+ * the bytes.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.
@@ -2254,7 +2267,7 @@ kvl_status_t kvl_cache_save_encoded(kvl_cache_t *cache,
  *                       NULL.
  * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission), KVL_ERR_CORRUPT (the file is damaged, or is not a
  *         saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it was written by a later version), KVL_ERR_CANCELLED
- *         (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`decode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a
+ *         (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`decode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names no
  *         file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
  *         KVL_ERR_PANIC.
  * @threads any
@@ -2293,7 +2306,7 @@ KVL_API kvl_status_t kvl_reader_new(kvl_cache_t *cache, kvl_reader_t **out_reade
  * @param key_len     the key's length in bytes, at most KVL_KEY_MAX.
  * @param out_data    [out, borrowed until the next call on this reader] the bytes, not NULL even if there are 0 of them; NULL for an
  *                    object and without a value.
- * @param out_len     [out] their length in bytes; 0 for an object and without a value.
+ * @param out_len     [out] the number of bytes; 0 for an object and without a value.
  * @param out_object  [out, borrowed until the next call on this reader] the object; NULL for bytes and without a value; may be NULL, then
  *                    an object is refused with KVL_ERR_WRONG_KIND.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_WRONG_KIND,
@@ -2353,8 +2366,8 @@ KVL_API kvl_status_t kvl_iterator_new(kvl_cache_t *cache, kvl_iterator_t **out_i
  * @param out_entry  [out] the entry, filled up to `out_size` bytes: key, value (`value`, `data` or `object`), age, remaining TTL, cost and
  *                   status. Its pointers are borrowed until the next call on this iterator. Untouched on KVL_EMPTY.
  * @param out_size   sizeof(kvl_result_t) as the program was compiled, in bytes.
- * @return KVL_VALUE, KVL_NULL; KVL_EMPTY (there are no more); KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`out_size` has no room for
- *         struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_VALUE, KVL_NULL; KVL_EMPTY (there are no more entries); KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`out_size` has no room
+ *         for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.2
  */
@@ -2379,10 +2392,10 @@ KVL_API void kvl_iterator_free(kvl_iterator_t *iterator);
  *
  * @param config     [borrowed] from kvl_config_new(), with a provider; may be freed right after.
  * @param out_tasks  [out, owned] the engine: kvl_tasks_free() or kvl_tasks_dispose() ends it.
- * @param out_error  [out, owned] on failure an error that describes what is wrong with the configuration: release it; may be NULL.
- * @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_NO_CALLBACK (its function is NULL, and requests go to no queue), KVL_ERR_BAD_VALUE (a
- *         setting was refused: kvl_config_problem(); or two contradict each other: `out_error` says which), KVL_ERR_NO_THREAD,
- *         KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param out_error  [out, owned] on KVL_ERR_BAD_VALUE an error that says what is wrong: release it; NULL otherwise. May be NULL.
+ * @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_NO_CALLBACK (the provider's function is NULL, and requests go to no queue),
+ *         KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem(); or two contradict each other: `out_error` says which),
+ *         KVL_ERR_NO_THREAD, KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
@@ -2392,7 +2405,7 @@ KVL_API kvl_status_t kvl_tasks_new(const kvl_config_t *config, kvl_tasks_t **out
  * Returns the engine's cache, for reading and writing. Its writes overtake loads in progress.
  *
  * @param tasks      [borrowed] from kvl_tasks_new().
- * @param out_cache  [out, owned] the cache: release it. After the engine was freed, its functions return KVL_ERR_CLOSED.
+ * @param out_cache  [out, owned] the cache: release it. Once the engine is freed, lookups and writes of the cache return KVL_ERR_CLOSED.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -2410,7 +2423,7 @@ KVL_API kvl_status_t kvl_tasks_cache(kvl_tasks_t *tasks, kvl_cache_t **out_cache
  * @param key_len         the key's length in bytes, at most KVL_KEY_MAX.
  * @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
  * @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
- * @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
+ * @param function        [retained] called once after KVL_PENDING, by the dispatcher or kvl_queue_poll(), never inside this call.
  * @param user_data       [retained] passed to `function` as its first argument.
  * @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the status is not KVL_PENDING; may be
  *                        NULL.
@@ -2443,7 +2456,7 @@ kvl_status_t kvl_tasks_fetch(kvl_tasks_t *tasks,
  * @param n               the number of keys.
  * @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
  * @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
- * @param function        [retained] called `n` times, on the dispatcher thread; the last call is marked by KVL_F_LAST.
+ * @param function        [retained] called `n` times, by the dispatcher or kvl_queue_poll(); the last call is marked by KVL_F_LAST.
  * @param user_data       [retained] passed to `function` as its first argument.
  * @param user_data_free  [retained] frees `user_data`: before this returns unless the status is KVL_PENDING, otherwise after the last
  *                        call; may be NULL.
@@ -2472,7 +2485,7 @@ kvl_status_t kvl_tasks_fetch_each(kvl_tasks_t *tasks,
  * @param n               the number of keys.
  * @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
  * @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
- * @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
+ * @param function        [retained] called once after KVL_PENDING, by the dispatcher or kvl_queue_poll(), never inside this call.
  * @param user_data       [retained] passed to `function` as its first argument.
  * @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the status is not KVL_PENDING; may be
  *                        NULL.
@@ -2554,7 +2567,7 @@ kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks,
  * @param tasks    [borrowed] from kvl_tasks_new().
  * @param keys     [copied] `n` slices; may be NULL if `n` is 0.
  * @param n        the number of keys.
- * @param options  [copied] from kvl_options_new(), or NULL for the engine's settings. What concerns waiting has no effect, since nobody
+ * @param options  [copied] from kvl_options_new(), or NULL for the engine's settings. Options about waiting have no effect, since nobody
  *                 waits. Options that contradict each other are refused, as for a fetch.
  * @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG (`read` = `cache_only` or `no_store`,
  *         since a refresh loads and stores), KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2628,16 +2641,16 @@ KVL_API kvl_status_t kvl_tasks_stats_openmetrics(kvl_tasks_t *tasks, kvl_value_t
 KVL_API kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
 
 /**
- * Closes an engine: it accepts nothing new, and reports when everything is done, that is, every event delivered and every provider call
- * returned. Never blocks.
+ * Closes an engine: it accepts nothing new, and reports when everything is done, that is, when every event is delivered and every provider
+ * call has returned. Never blocks.
  *
- * A second close can only shorten the wait; its function is called too. Once the close is reported, kvl_tasks_free() does not wait.
+ * A second close can only shorten the wait; the function of each is called. Once the close is reported, kvl_tasks_free() does not wait.
  *
  * @param tasks           [borrowed] from kvl_tasks_new().
  * @param mode            KVL_CLOSE_CANCEL: open positions are settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: accepted work continues.
  * @param deadline_ms     for KVL_CLOSE_DRAIN: for how long accepted work may continue, in milliseconds, or KVL_FOREVER; after that, open
  *                        positions are settled with KVL_ERR_CLOSED. 0 means KVL_CLOSE_CANCEL.
- * @param function        [retained] called once when everything is done, on the dispatcher thread; may be NULL.
+ * @param function        [retained] called once when everything is done, by the dispatcher or kvl_queue_poll(); may be NULL.
  * @param user_data       [retained] passed to `function` as its first argument.
  * @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (mode, deadline), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2678,9 +2691,9 @@ KVL_API void kvl_tasks_dispose(kvl_tasks_t *tasks);
 /**
  * Looks a key up and returns the object of its value, without a reference to the value.
  *
- * Counts as a use of the entry and as a lookup, like kvl_cache_get(), and is faster. It is meant for objects that only name something of
- * the program, such as the number of a place in a table. Nothing keeps the value: another thread may replace or remove it before this
- * returns, and its object may then be destroyed. The program itself must know whether what the object names still exists.
+ * Counts as a use of the entry and as a lookup, like kvl_cache_get(), and is faster. It is meant for objects that are no pointers but
+ * refer to something of the program, such as an index into a table. Nothing keeps the value: another thread may replace or remove it
+ * before this returns, and its object may then be destroyed. The program itself must know whether what the object refers to still exists.
  *
  * @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key         [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
@@ -2721,7 +2734,7 @@ KVL_API kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const uint8_t *key, size_
  * first, and fetch the key only after KVL_MISS.
  *
  * It does not if the engine's setting `read` is `refresh`. Nor does it if there is a validator, which would run in both calls instead of
- * once. What this returns does not change while the engine exists.
+ * once. The answer does not change while the engine exists.
  *
  * @param tasks  [borrowed] from kvl_tasks_new().
  * @return 1 if it does, else 0; 0 for NULL and in the child of a fork.
@@ -2754,17 +2767,18 @@ kvl_status_t kvl_tasks_get_object(kvl_tasks_t *tasks,
 /* ---- Invalidation -------------------------------------------------------------------------------------------------- */
 
 /**
- * Tells an engine that another process has changed these keys: their entries are removed, and running loads of them are not stored. Only
- * this process is affected.
+ * Tells an engine that another process has changed these keys: their entries are removed, and answers of running loads of the keys are not
+ * stored. Only this process is affected.
  *
- * The cause is KVL_CAUSE_REMOVED, or KVL_CAUSE_CLEARED for all keys. With KVL_INVALIDATE_F_EXPIRE the entries expire instead: they stay as
- * fallbacks for their grace, as after kvl_cache_expire(). Running loads of the keys are overtaken: the fetches that wait for them receive
- * their answers, and later fetches load the keys again. Remembered errors of the keys are forgotten. Nothing is loaded here, so that the
- * processes that are notified of a change do not all load it at once. A key without an entry or a load costs little.
+ * The removals are reported with KVL_CAUSE_REMOVED, or for all keys with KVL_CAUSE_CLEARED. With KVL_INVALIDATE_F_EXPIRE the entries
+ * expire instead: they stay as fallbacks for their grace, as after kvl_cache_expire(). Running loads of the keys are overtaken: the
+ * fetches that wait for them receive their answers, and later fetches load the keys again. Remembered errors of the keys are forgotten.
+ * Nothing is loaded here, so that the processes that are notified of a change do not all load it at once. A key without an entry and
+ * without a load costs little.
  *
- * Call it where notifications of changes arrive: from a message bus, from a change stream of the database, or from another process. A
- * notification must be sent after the change, never before it: a load in between would store the old value. If notifications may have
- * been lost, invalidate all keys (KVL_INVALIDATE_F_ALL).
+ * Call this where notifications of changes arrive: from a message bus, from a change stream of the database, or from another process. A
+ * notification must be sent after the change, never before it: a load in between would store the old value. If notifications may have been
+ * lost, invalidate all keys (KVL_INVALIDATE_F_ALL).
  *
  * @param tasks  [borrowed] from kvl_tasks_new().
  * @param keys   [borrowed] `n` slices; may be NULL if `n` is 0. Keys longer than KVL_KEY_MAX are skipped: no entry has one.
@@ -2814,7 +2828,7 @@ KVL_API kvl_status_t kvl_tasks_breaker_force(kvl_tasks_t *tasks, uint32_t force)
 KVL_API kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);
 
 /**
- * Sets an object for the provider to read: kvl_request_context(). A second call replaces the first.
+ * Sets an object for the provider to read: kvl_request_context(). A second call replaces the object of the first.
  *
  * @param fetch         [borrowed] from kvl_fetch_new(), not used yet.
  * @param context       [owned by the fetch] the object; may be NULL.
@@ -2954,7 +2968,7 @@ KVL_API kvl_status_t kvl_results_status(const kvl_results_t *results);
 KVL_API const kvl_result_t *kvl_results_at(const kvl_results_t *results, size_t i);
 
 /**
- * Returns all results as an array, so that a loop over them calls no function: result `i` begins `i * out_stride` bytes behind the first.
+ * Returns all results as an array, so that a loop over them calls no function: result `i` begins `i` strides behind the first.
  *
  * @param results     [borrowed] from a callback, an event, or a call that returns results.
  * @param out_stride  [out] bytes from one result to the next; more than sizeof(kvl_result_t) if the library is newer than the program's
@@ -2970,7 +2984,7 @@ KVL_API const kvl_result_t *kvl_results_array(const kvl_results_t *results, size
  *
  * @param results  [borrowed] from a callback, an event, or a call that returns results.
  * @param what     KVL_COUNT_*.
- * @return the number; 0 for an unknown `what`.
+ * @return the number; 0 for an unknown `what` and for NULL.
  * @threads any
  * @since 0.1
  */
@@ -3004,7 +3018,7 @@ KVL_API size_t kvl_results_error_len(const kvl_results_t *results);
  * the first error here whose kvl_error_status() is kvl_results_status().
  *
  * @param results  [borrowed] from a callback, an event, or a call that returns results.
- * @param i        the index of the error; 0 is that of the first position that failed.
+ * @param i        the index of the error; index 0 has the error of the first position that failed.
  * @return [borrowed with the results] the error; NULL if there are fewer.
  * @threads any
  * @since 0.1
@@ -3146,7 +3160,8 @@ KVL_API uint32_t kvl_request_is_wanted(const kvl_request_t *request, size_t i);
  * Sets a function to be called when the request is no longer wanted. It can be set once, before the request is finished.
  *
  * @param request         [borrowed] from the provider's call or kvl_request_retain().
- * @param function        [retained] called at most once, on the dispatcher thread, never after kvl_request_finish() has returned.
+ * @param function        [retained] called at most once, by the dispatcher or kvl_queue_poll(), never after kvl_request_finish() has
+ *                        returned.
  * @param user_data       [retained] passed to `function` as its first argument. It may hold a reference to the request.
  * @param user_data_free  [retained] frees `user_data` after `function`, at the finish, or before this returns if the call fails; may be
  *                        NULL.
@@ -3174,10 +3189,10 @@ KVL_API kvl_status_t kvl_request_heartbeat(kvl_request_t *request);
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
  * @param i              the key's index.
  * @param value          [retained] the answer.
- * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
- *                       configuration.
- * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
- *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+ * @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+ *                       and the configuration.
+ * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was stored); KVL_ERR_BAD_VALUE (an invalid
+ *         term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -3191,10 +3206,10 @@ KVL_API kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_v
  * @param i              the key's index.
  * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
  * @param len            the number of bytes.
- * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
- *                       configuration.
- * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
- *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+ * @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+ *                       and the configuration.
+ * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was stored); KVL_ERR_BAD_VALUE (an invalid
+ *         term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
  *         KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -3214,10 +3229,10 @@ kvl_status_t kvl_request_resolve_bytes(kvl_request_t *request,
  * @param object         [owned by the answer] any pointer but NULL.
  * @param cost           the object's cost, in bytes.
  * @param object_free    [retained] frees `object` when its last reference is dropped, which may be before this returns; may be NULL.
- * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
- *                       configuration.
- * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
- *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+ * @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+ *                       and the configuration.
+ * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was stored); KVL_ERR_BAD_VALUE (an invalid
+ *         term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -3266,8 +3281,8 @@ KVL_API kvl_status_t kvl_request_fail_text(kvl_request_t *request, size_t i, int
  * @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
  * @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
  * @param value          [retained] the answer, or kvl_value_null().
- * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
- *                       configuration.
+ * @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+ *                       and the configuration.
  * @return KVL_OK, KVL_LATE (the attempt had ended, or the extra answer is outdated); KVL_INVALID_KEY (an extra key that the validator
  *         refuses); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
  *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -3289,8 +3304,8 @@ kvl_status_t kvl_request_supply(kvl_request_t *request,
  * @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
  * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
  * @param len            the number of bytes.
- * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
- *                       configuration.
+ * @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+ *                       and the configuration.
  * @return KVL_OK, KVL_LATE (the attempt had ended, or the extra answer is outdated); KVL_INVALID_KEY (an extra key that the validator
  *         refuses); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
  *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -3389,16 +3404,16 @@ kvl_status_t kvl_request_stale(kvl_request_t *request,
  * Answers one key with what kvl_request_stale() returns, because the record has not changed. The entry is renewed: its TTL and the other
  * terms begin again, as if the value had just been stored, and the removal listener is not called.
  *
- * The entry keeps its version and its tags unless the terms state others; with others, the value is stored like any other answer. If the
- * entry has left the store meanwhile, the value is stored again.
+ * The entry keeps its version and its tags, unless the terms state others: then the value is stored like any other answer. If the entry
+ * has left the store meanwhile, the value is stored again.
  *
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
  * @param i              the key's index.
- * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
- *                       configuration.
- * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was), KVL_MISS (the store had nothing for
- *         the key, which is not answered); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
- *         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+ *                       and the configuration.
+ * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was stored), KVL_MISS (the store had
+ *         nothing for the key, which is not answered); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not
+ *         aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -3410,31 +3425,31 @@ KVL_API kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, 
  * Sets a second tier: a store that is asked for a key before the provider is, and that receives what was loaded and written.
  * Several processes may share it. It may be anything: a cache server, a database, a file.
  *
- * Keys that the cache lacks are looked up first, many at a time (KVL_L2_READ). A hit is an answer like the provider's, with KVL_SOURCE_L2,
- * for what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; a failure of the second tier is never a
- * result. What the provider then answers is stored in the second tier (KVL_L2_FILL), after the callers have it. A fill that fails is not
- * repeated.
+ * Keys that the cache lacks are first looked up in the second tier, many at a time (KVL_L2_READ). A hit is an answer like the provider's,
+ * with KVL_SOURCE_L2, and is stored for what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; a
+ * failure of the second tier is never a result. What the provider then answers is stored in the second tier (KVL_L2_FILL), after the
+ * callers have received it. A fill that fails is not repeated.
  *
  * Puts and removals through this engine's cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE,
  * KVL_L2_CLEAR), and sent again if they fail. Until they are passed on, their keys are not looked up. Evictions, expiries, touches and
  * kvl_tasks_invalidate() are not passed on. Entries with tags stay in the process, and so do objects without KVL_L2_F_OBJECTS. The
  * settings `l2.*` are the limits.
  *
- * A request that writes and takes longer than `l2.write_timeout_ms` has failed. If it was not taken from its queue by then, it is not
- * handed out any more. If it was taken, it may still write. So those of its keys that the program has put or removed since are not looked up
- * until the request is finished, and are then removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
- * written.
+ * A request that writes has failed once it takes longer than `l2.write_timeout_ms`. If it is still in its queue then, it is not handed out
+ * any more. Otherwise it may still write, so those of its keys that the program has put or removed are not looked up until the request is
+ * finished, and are then removed from the second tier. While `l2.max_requests` such requests are unfinished, nothing is written.
  *
  * What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write,
- * in whichever process. Without KVL_L2_F_CONDITIONAL it may, and the older value then stays until its TTL ends.
+ * in whichever process. Without KVL_L2_F_CONDITIONAL an older load may overwrite a newer write, and its value then stays until its TTL
+ * ends.
  *
  * @param config          [borrowed] from kvl_config_new().
  * @param abilities       KVL_L2_F_*, or 0.
  * @param function        [retained] serves requests, on a thread of the library, under no lock; several at a time. NULL: requests are
  *                        KVL_EVENT_L2 events of a queue (KVL_QUEUE_F_L2), with `user_data`.
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
- * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if the call fails; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+ *                        function any more, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (unknown `abilities`), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.2
@@ -3588,7 +3603,8 @@ kvl_status_t kvl_l2_request_hit_object(kvl_l2_request_t *request,
  * @param len          the number of bytes.
  * @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. With KVL_L2_TTL_UNKNOWN, or KVL_TTL_NEVER
  *                     (the second tier does not expire the entry), the whole TTL is taken to be left.
- * @param token        [copied] stands for this very entry, for a fill that may replace it; may be NULL if `token_len` is 0.
+ * @param token        [copied] stands for the entry as it is now, so that a fill with this token may replace it; may be NULL if
+ *                     `token_len` is 0.
  * @param token_len    the token's length in bytes; 0: with KVL_L2_F_CONDITIONAL, no fill may replace the entry.
  * @return KVL_OK, KVL_LATE (it took longer than `l2.timeout_ms`); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE,
  *         KVL_ERR_INVALID_ARG (`ttl_left_ms`), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -3610,7 +3626,8 @@ kvl_status_t kvl_l2_request_hit(kvl_l2_request_t *request,
  * @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i          the key's index, below kvl_l2_request_len().
  * @param token      [copied] with KVL_L2_F_LEASES: the lease that was granted; may be NULL if `token_len` is 0.
- * @param token_len  the token's length in bytes; 0: with KVL_L2_F_LEASES, none was granted, and what is loaded is not stored there.
+ * @param token_len  the token's length in bytes; 0: with KVL_L2_F_LEASES, no lease was granted, and the answer of the load is not stored
+ *                   in the second tier.
  * @return as kvl_l2_request_hit(); KVL_LATE also if the lease will not be used, and may be given back: the key was written since the
  *         lookup began, or nobody waits for it any more.
  * @threads any
@@ -3619,9 +3636,9 @@ kvl_status_t kvl_l2_request_hit(kvl_l2_request_t *request,
 KVL_API kvl_status_t kvl_l2_request_miss(kvl_l2_request_t *request, size_t i, const uint8_t *token, size_t token_len);
 
 /**
- * Answers a key of KVL_L2_READ: the second tier has nothing, and has granted the lease to another process, which loads the key. With
- * `l2.single_flight` the key is looked up again, with pauses of 5 to 50 ms, until there is an answer, for `l2.wait_ms` at most. Without
- * `l2.single_flight` this counts as a miss without a lease.
+ * Answers a key of KVL_L2_READ: the second tier has nothing, and has granted the lease of the key to another process, which loads the key.
+ * With `l2.single_flight` the key is looked up again, with pauses of 5 to 50 ms, until there is an answer, for `l2.wait_ms` at most.
+ * Without `l2.single_flight` this counts as a miss without a lease.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i        the key's index, below kvl_l2_request_len().
@@ -3633,8 +3650,8 @@ KVL_API kvl_status_t kvl_l2_request_leased(kvl_l2_request_t *request, size_t i);
 
 /**
  * Returns whether KVL_L2_READ may take the lease of a key over: the key has waited for `l2.wait_ms` for the process that has the lease,
- * which may have ended. If the second tier can, it grants a new lease in place of the old one (kvl_l2_request_miss()). If it answers
- * kvl_l2_request_leased() again, the key is loaded, and not filled.
+ * which may have ended. If the second tier can do that, it grants a new lease in place of the old one (kvl_l2_request_miss()). If it
+ * answers with kvl_l2_request_leased() again, the key is loaded, and the answer is not stored in the second tier.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i        the key's index, below kvl_l2_request_len().
@@ -3645,20 +3662,20 @@ KVL_API kvl_status_t kvl_l2_request_leased(kvl_l2_request_t *request, size_t i);
 KVL_API uint32_t kvl_l2_request_steals(const kvl_l2_request_t *request, size_t i);
 
 /**
- * Reports that a key was not stored. In KVL_L2_FILL, its token does not belong to it any more. In KVL_L2_WRITE, the second tier cannot
- * store its value; the key is then removed from the second tier instead. Neither counts as a failure.
+ * Reports that a key was not stored. In KVL_L2_FILL, the token of the fill is not the key's token any more. In KVL_L2_WRITE, the second
+ * tier cannot store its value; the key is then removed from the second tier instead. Neither counts as a failure.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i        the key's index, below kvl_l2_request_len().
- * @return KVL_OK, KVL_LATE (it took longer than `l2.write_timeout_ms`); KVL_ERR_ALREADY_ANSWERED (it is finished), KVL_ERR_WRONG_KIND,
- *         KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK, KVL_LATE (it took longer than `l2.write_timeout_ms`); KVL_ERR_ALREADY_ANSWERED (the request is finished),
+ *         KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
 KVL_API kvl_status_t kvl_l2_request_refused(kvl_l2_request_t *request, size_t i);
 
 /**
- * Reports that the second tier has failed for a key. In KVL_L2_READ this counts as a miss. A key of KVL_L2_FILL is not filled. In the
+ * Reports that the second tier has failed for a key. In KVL_L2_READ this counts as a miss. In KVL_L2_FILL, the entry is not stored. In the
  * other kinds of request, the key is sent again. After `l2.break_after` requests in a row that failed, the second tier is not used for a
  * while.
  *
@@ -3678,7 +3695,7 @@ KVL_API kvl_status_t kvl_l2_request_fail(kvl_l2_request_t *request, size_t i);
  * Releasing the last reference to a request that is not finished finishes it, too; but if it writes, all of its keys have failed then.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
- * @return KVL_OK, KVL_LATE (its writes have counted as failed already, since it took longer than `l2.write_timeout_ms`);
+ * @return KVL_OK, KVL_LATE (the request took longer than `l2.write_timeout_ms`, so its writes have counted as failed);
  *         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -3709,7 +3726,7 @@ KVL_API void kvl_l2_request_release(kvl_l2_request_t *request);
  *
  * @param tasks       [borrowed] from kvl_tasks_new().
  * @param timeout_ms  how long to wait, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
- * @return KVL_OK; KVL_ERR_TIMEOUT, KVL_ERR_CLOSED (some of it was given up), KVL_ERR_UNSUPPORTED (requests for the second tier go to a
+ * @return KVL_OK; KVL_ERR_TIMEOUT, KVL_ERR_CLOSED (some writes were given up), KVL_ERR_UNSUPPORTED (requests for the second tier go to a
  *         queue, which this thread may have to read), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
  *         KVL_ERR_PANIC.
  * @threads outside
@@ -3864,7 +3881,8 @@ KVL_API kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *que
  * @param queue        [retained] from kvl_queue_new(). Once it is freed, the object is destroyed where its last reference is dropped.
  * @param object       [owned by the value] any pointer but NULL.
  * @param cost         the object's cost, in bytes.
- * @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the drop.
+ * @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(), or before this returns if the call fails.
+ *                     NULL: KVL_EVENT_DROP reports the drop.
  * @param out_value    [out, owned] the value: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any

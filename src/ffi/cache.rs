@@ -375,7 +375,7 @@ pub unsafe extern "C" fn kvl_cache_contains(cache: *mut kvl_cache_t, key: *const
     })
 }
 
-/// Removes expired entries, and returns the number of the others.
+/// Removes expired entries, and returns the number of the remaining ones.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
 /// @return the number of entries; 0 for NULL and for a cache from before a fork.
@@ -388,7 +388,7 @@ pub unsafe extern "C" fn kvl_cache_len(cache: *const kvl_cache_t) -> usize {
     guard_or(0, || caller.read(cache, |core| size(core.len())))
 }
 
-/// Removes expired entries, and returns the total cost of the others.
+/// Removes expired entries, and returns the total cost of the remaining ones.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
 /// @return bytes; 0 for NULL and for a cache from before a fork.
@@ -519,8 +519,8 @@ pub unsafe extern "C" fn kvl_cache_retain(cache: *mut kvl_cache_t) -> *mut kvl_c
     guard_or(cache, || caller.retain(cache))
 }
 
-/// Releases a reference. The cache ends with its last reference, and readers and iterators hold references too. Its entries are then
-/// dropped without a report to the removal listener.
+/// Releases a reference. The cache ends with its last reference; readers and iterators hold references too. When the cache ends, its
+/// entries are dropped without a report to the removal listener.
 ///
 /// Releasing the last reference ends the cache's own threads before it returns, unless this is called inside a callback, or code of the
 /// program is running on them: this never waits for such code.

@@ -78,9 +78,9 @@ impl Caller {
 /// Saves the entries of a cache to a file: keys, values, remaining TTLs, costs, priorities, versions, tags, and the order of
 /// eviction.
 ///
-/// Once the file is complete and on the disk, it replaces an older file of that name; if this fails, the older one is unchanged. Objects
-/// are skipped. Entries that are stored, replaced or removed meanwhile may or may not be in the file. The remaining TTL of an entry is
-/// measured by the cache's clock when the entry is written, and runs on when the entry is loaded: the time in between is not subtracted,
+/// Once the file is complete and on the disk, it replaces an older file of that name. If the save fails, the older file is unchanged.
+/// Objects are skipped. Entries that are stored, replaced or removed meanwhile may or may not be in the file. The remaining TTL of an entry
+/// is measured by the cache's clock when the entry is written, and runs on when the entry is loaded: the time in between is not subtracted,
 /// because no clock of the library can measure it. No lock is held while the file is written. This needs memory for one block, and 4 bytes
 /// for each entry.
 ///
@@ -94,9 +94,9 @@ impl Caller {
 /// @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
 ///                       NULL.
 /// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device
-///         or a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path
-///         of a file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was
-///         freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         or a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names
+///         no file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed),
+///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -114,11 +114,11 @@ pub unsafe extern "C" fn kvl_cache_save(
     guard(|| caller.transfer(&TransferCall { cache, path, on_progress, user_data, out: (out_transfer, out_size), out_error }, Core::save))
 }
 
-/// Loads the entries of a file of kvl_cache_save(), in order of eviction: what was used last, or is kept longest, comes last. Encoded
-/// objects are skipped. The cache that was saved may have had another `cache.policy`.
+/// Loads the entries of a file of kvl_cache_save(), in order of eviction: what would be evicted last comes last. Encoded objects are
+/// skipped. The cache that was saved may have had another `cache.policy`.
 ///
 /// A key that has an entry keeps it, because it is younger than the file. Entries are stored like those of a put. If the file has too many
-/// for the cache, the last ones stay; entries that the validator or the store refuses are skipped. Loads in progress are not
+/// entries for the cache, the last ones stay; entries that the validator or the store refuses are skipped. Loads in progress are not
 /// overtaken. The file is read block by block, and a block is stored only if it is undamaged: at the first damaged block this fails, and
 /// the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything.
 ///
@@ -198,9 +198,9 @@ pub unsafe extern "C" fn kvl_cache_save_encoded(
 
 /// Loads like kvl_cache_load(), but includes the encoded objects, and stores the values that `decode` returns for them.
 ///
-/// `decode` is called on this thread for each value that `encode` of kvl_cache_save_encoded() returned, under no lock, and not for others.
-/// It may return an object, bytes or kvl_value_null(); for NULL the entry is skipped. In `entry`, `value` is NULL, and `data` has the
-/// bytes.
+/// `decode` is called on this thread for each value that `encode` of kvl_cache_save_encoded() returned, under no lock, and for no other
+/// value. It may return an object, bytes or kvl_value_null(); for NULL the entry is skipped. In `entry`, `value` is NULL, and `data` has
+/// the bytes.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.
@@ -213,7 +213,7 @@ pub unsafe extern "C" fn kvl_cache_save_encoded(
 ///                       NULL.
 /// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission), KVL_ERR_CORRUPT (the file is damaged, or is not a
 ///         saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it was written by a later version), KVL_ERR_CANCELLED
-///         (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`decode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a
+///         (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`decode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names no
 ///         file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
 ///         KVL_ERR_PANIC.
 /// @threads any

@@ -73,7 +73,7 @@ fn put_kept(core: &Core, key: &[u8], entry: &mut NewEntry, naming: Option<&mut d
 /// @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
 /// @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
 /// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
-/// @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+/// @param terms_or_null  [borrowed] the terms on which the value is stored; NULL: the configuration's.
 /// @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
 ///         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
 ///         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
@@ -96,14 +96,14 @@ pub unsafe extern "C" fn kvl_cache_put(
 
 /// Stores a value like kvl_cache_put(), and reports its victims before it returns.
 ///
-/// Victims are the entries that made room for this value, and the value itself if it was refused. Expired entries, and the one that was
-/// stored under the same key, are not victims. The removal listener is called for victims too.
+/// Victims are the entries that made room for this value, and the value itself if it was refused. Expired entries, and an older entry under
+/// the same key, are not victims. The removal listener is called for victims too.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
 /// @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
 /// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
-/// @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+/// @param terms_or_null  [borrowed] the terms on which the value is stored; NULL: the configuration's.
 /// @param on_victim      [borrowed] called for each victim, on this thread; not NULL.
 /// @param user_data      [borrowed] passed to `on_victim` as its first argument; may be NULL. The library does not free it.
 /// @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn kvl_cache_put_with_victims(
 /// @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
 /// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
 /// @param len            the number of bytes.
-/// @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+/// @param terms_or_null  [borrowed] the terms on which the value is stored; NULL: the configuration's.
 /// @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
 ///         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
 ///         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn kvl_cache_put_bytes(
 /// @param expected       [borrowed] the value that must be stored: this very handle, as kvl_cache_get() or kvl_cache_peek() returned it,
 ///                       not one with equal bytes; or kvl_value_null(); not NULL.
 /// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
-/// @param terms_or_null  [borrowed] the terms on which it is stored; KVL_PUT_F_KEEP_TTL is the only flag allowed; NULL: the
+/// @param terms_or_null  [borrowed] the terms on which the value is stored; KVL_PUT_F_KEEP_TTL is the only flag allowed; NULL: the
 ///                       configuration's.
 /// @return KVL_OK, KVL_CONFLICT (another value is stored), KVL_MISS (none is stored), KVL_REFUSED (too low a priority to make room, or TTL
 ///         0: the expected value is removed), KVL_TOO_LARGE (likewise; see kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an
@@ -214,8 +214,8 @@ pub unsafe extern "C" fn kvl_cache_compare_put(
 /// @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
 /// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, or KVL_TTL_DEFAULT.
 /// @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_BAD_VALUE (the TTL is 0, stated or configured: use kvl_cache_remove(); or
-///         it is another negative number), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was freed),
-///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         the TTL is negative, but neither constant), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine
+///         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -325,8 +325,8 @@ pub unsafe extern "C" fn kvl_cache_pop(cache: *mut kvl_cache_t, out_value: *mut 
 
 /// Shrinks the cache to a share of its current content, victims first.
 ///
-/// Each shard shrinks separately, in its own order. With several shards (`cache.shards`), the remaining entries are therefore those with
-/// the highest priority and the latest use of each shard, not of the whole cache.
+/// Each shard shrinks separately, in its own order. With several shards (`cache.shards`), the remaining entries are therefore those that
+/// each shard would evict last, not those that the whole cache would.
 ///
 /// @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param keep_ratio  from 0 to 1: afterwards, neither the number of entries nor their cost exceeds this share of what remained after

@@ -54,7 +54,7 @@ fn advance(clock: &ManualClock, by_ms: u64) -> Result<Status, Status> {
 
 /// Creates a clock that moves only when it is advanced, so that tests of time need no sleep.
 ///
-/// It replaces both clocks of an engine, for TTLs and for timeouts: kvl_config_set_clock().
+/// Set by kvl_config_set_clock(), it replaces both clocks of an engine: the one for TTLs and the one for timeouts.
 ///
 /// @param now_ms     the initial time in milliseconds, 0 or above.
 /// @param out_clock  [out, owned] the clock: release it.
@@ -73,7 +73,8 @@ pub unsafe extern "C" fn kvl_clock_new_manual(now_ms: i64, out_clock: *mut *mut 
     })
 }
 
-/// Advances a clock, and returns when everything that became due has been fired: its events are queued or sent to the dispatcher.
+/// Advances a clock, and returns when everything that became due has been fired, that is, when the events are in their queue or sent to the
+/// dispatcher.
 ///
 /// If an advance is in progress on another thread, this waits for it.
 ///

@@ -55,16 +55,16 @@ pub unsafe extern "C" fn kvl_request_stale(
 /// Answers one key with what kvl_request_stale() returns, because the record has not changed. The entry is renewed: its TTL and the other
 /// terms begin again, as if the value had just been stored, and the removal listener is not called.
 ///
-/// The entry keeps its version and its tags unless the terms state others; with others, the value is stored like any other answer. If the
-/// entry has left the store meanwhile, the value is stored again.
+/// The entry keeps its version and its tags, unless the terms state others: then the value is stored like any other answer. If the entry
+/// has left the store meanwhile, the value is stored again.
 ///
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
 /// @param i              the key's index.
-/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
-///                       configuration.
-/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was), KVL_MISS (the store had nothing for
-///         the key, which is not answered); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
-///         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+///                       and the configuration.
+/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was stored), KVL_MISS (the store had
+///         nothing for the key, which is not answered); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not
+///         aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]

@@ -275,8 +275,8 @@ pub unsafe extern "C" fn kvl_config_problem(config: *const kvl_config_t) -> *con
 /// @param config          [borrowed] from kvl_config_new().
 /// @param function        [retained] NULL: requests are KVL_EVENT_REQUEST events of a queue, with `user_data`.
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
-/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if the call fails; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+///                        function any more, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -302,8 +302,8 @@ pub unsafe extern "C" fn kvl_config_set_provider(
 /// @param config          [borrowed] from kvl_config_new().
 /// @param function        [retained] NULL: every key is valid.
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
-/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if the call fails; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+///                        function any more, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -329,8 +329,8 @@ pub unsafe extern "C" fn kvl_config_set_validator(
 /// @param config          [borrowed] from kvl_config_new().
 /// @param function        [retained] NULL: the cost is the value's own, kvl_value_cost().
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
-/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if the call fails; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+///                        function any more, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -360,8 +360,8 @@ pub unsafe extern "C" fn kvl_config_set_cost(
 /// @param config          [borrowed] from kvl_config_new().
 /// @param function        [retained] NULL: removals are KVL_EVENT_REMOVAL events of a queue, with `user_data`.
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
-/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if the call fails; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+///                        function any more, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -387,8 +387,8 @@ pub unsafe extern "C" fn kvl_config_set_removal_listener(
 /// @param config          [borrowed] from kvl_config_new().
 /// @param function        [retained] NULL: no listener.
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
-/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if the call fails; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+///                        function any more, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1

@@ -36,7 +36,7 @@ pub const KVL_CAUSE_COST: kvl_cause_t = 3;
 pub const KVL_CAUSE_REPLACED: kvl_cause_t = 4;
 /// The entry was removed, taken or popped.
 pub const KVL_CAUSE_REMOVED: kvl_cause_t = 5;
-/// The store was cleared or freed.
+/// The store was cleared.
 pub const KVL_CAUSE_CLEARED: kvl_cause_t = 6;
 /// The value was refused, and never stored.
 pub const KVL_CAUSE_REFUSED: kvl_cause_t = 7;
@@ -83,30 +83,30 @@ pub const KVL_CLOSE_CANCEL: u32 = 0;
 /// Close when accepted work is done, or at the deadline.
 pub const KVL_CLOSE_DRAIN: u32 = 1;
 
-/// Invalidates all keys; none is passed.
+/// Invalidates all keys: the call passes none.
 pub const KVL_INVALIDATE_F_ALL: u32 = 1;
 /// Entries expire instead of being removed, and stay as fallbacks until their grace period ends.
 pub const KVL_INVALIDATE_F_EXPIRE: u32 = 2;
 
-/// A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(),
+/// A request to look keys up. Answer each key with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(),
 /// kvl_l2_request_leased() or kvl_l2_request_fail().
 pub const KVL_L2_READ: u32 = 1;
-/// A request to store entries that were loaded, each only if its key is still as the read found it.
+/// A request to store entries that were loaded, each only if its key has not changed since it was looked up.
 pub const KVL_L2_FILL: u32 = 2;
 /// A request to store entries that were put.
 pub const KVL_L2_WRITE: u32 = 3;
 /// A request to remove keys.
 pub const KVL_L2_REMOVE: u32 = 4;
-/// A request to remove all keys; none is named.
+/// A request to remove all keys, which names none.
 pub const KVL_L2_CLEAR: u32 = 5;
-/// The second tier compares tokens: it does a fill only if the token of the fill is still that of the key.
+/// The second tier compares tokens: it stores an entry of KVL_L2_FILL only if the entry's token is still the key's token.
 pub const KVL_L2_F_CONDITIONAL: u32 = 1;
-/// The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is
-/// written or the token expires.
+/// The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key
+/// is written or the token expires.
 pub const KVL_L2_F_LEASES: u32 = 2;
-/// The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process.
+/// The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process.
 pub const KVL_L2_F_OBJECTS: u32 = 4;
-/// A TTL that a second tier does not know.
+/// What is left of a TTL: the second tier does not know it.
 pub const KVL_L2_TTL_UNKNOWN: i64 = -2;
 
 /// The circuit breaker lets requests through.
@@ -138,7 +138,7 @@ pub const KVL_F_STALE: u32 = 2;
 
 /// The request is wanted.
 pub const KVL_CANCEL_NO: u32 = 0;
-/// None of its keys is wanted any more.
+/// None of the request's keys is wanted any more.
 pub const KVL_CANCEL_UNWANTED: u32 = 1;
 /// The attempt has timed out.
 pub const KVL_CANCEL_TIMEOUT: u32 = 2;
@@ -147,13 +147,13 @@ pub const KVL_CANCEL_CLOSED: u32 = 3;
 
 /// A TTL: the entry never expires.
 pub const KVL_TTL_NEVER: i64 = -1;
-/// A TTL: the configuration's.
+/// A TTL: that of the configuration (`cache.ttl_ms`, `cache.null_ttl_ms`).
 pub const KVL_TTL_DEFAULT: i64 = -2;
 /// A grace period: none.
 pub const KVL_STALE_NEVER: i64 = -1;
 /// A cost: the cost function's, or else the value's own.
 pub const KVL_COST_DEFAULT: i64 = -1;
-/// A priority: the default.
+/// A priority: for an answer, the setting `priority` of the fetch; for a put, 0.
 pub const KVL_PRIORITY_DEFAULT: f64 = -1.7976931348623157e308;
 /// A put that replaces a live entry keeps the expiry of that entry; `ttl_ms` applies only if there is no live entry.
 pub const KVL_PUT_F_KEEP_TTL: u32 = 1;
@@ -163,8 +163,8 @@ pub const KVL_PUT_F_IF_ABSENT: u32 = 2;
 pub const KVL_PUT_F_IF_PRESENT: u32 = 4;
 /// A timeout: none.
 pub const KVL_FOREVER: i64 = -1;
-/// The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key,
-/// plus this.
+/// The library's own memory for an entry, in bytes. An entry whose value has a stated cost costs this, plus the value's cost, plus the
+/// length of the key. A version and tags cost extra.
 pub const KVL_ENTRY_COST: u64 = 90;
 const _: () = assert!(KVL_ENTRY_COST == crate::cache::ENTRY_COST);
 /// An urgency: the default of a refresh.

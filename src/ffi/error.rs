@@ -16,10 +16,9 @@ impl Handle for kvl_error_t {
     type Owner = Error;
 }
 
-/// In the flags of an error: it is not retried, whatever the retry policy is.
+/// In the flags of an error: a key that fails with it is not retried, whatever the retry policy is.
 pub const KVL_ERROR_F_PERMANENT: u32 = 1;
-/// In the flags of an error: it forbids the fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is
-/// removed.
+/// In the flags of an error: there is no fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is removed.
 pub const KVL_ERROR_F_NO_STALE: u32 = 2;
 
 /// Creates an error for a provider to fail with. Its status is KVL_ERR_PROVIDER.
@@ -162,13 +161,13 @@ pub unsafe extern "C" fn kvl_error_is_permanent(error: *const kvl_error_t) -> u3
     guard_or(0, || caller.borrow(error).map_or(0, |error| u32::from(error.is_permanent())))
 }
 
-/// Sets how long a retry policy must wait at least before it retries a key that failed with this error, like HTTP's Retry-After. The pause
-/// is this one or the policy's, whichever is longer. `retry.budget_ms` still limits all attempts: an attempt that could begin only after
-/// the end of the budget is not made. Keys that are not retried are not delayed.
+/// Sets the shortest pause before a retry policy retries a key that failed with this error, like HTTP's Retry-After. If the policy's own
+/// pause is longer, that one applies. `retry.budget_ms` still limits all attempts: an attempt that could begin only after the end of the
+/// budget is not made. Keys that are not retried are not delayed.
 ///
 /// @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and not passed to any other function yet.
 /// @param pause_ms  milliseconds, 0 or above.
-/// @return KVL_OK; KVL_ERR_ALREADY_USED (there are more references to it), KVL_ERR_INVALID_ARG (below 0), KVL_ERR_NULL_POINTER,
+/// @return KVL_OK; KVL_ERR_ALREADY_USED (the error has several references), KVL_ERR_INVALID_ARG (below 0), KVL_ERR_NULL_POINTER,
 ///         KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.2
@@ -201,11 +200,12 @@ pub unsafe extern "C" fn kvl_error_retry_after_ms(error: *const kvl_error_t) -> 
 }
 
 /// Returns the cause of an error of the library: the error of the last attempt before the fetch timed out or was cancelled, the engine
-/// closed, the queue was full or the circuit breaker was open. It is an error of the provider if any attempt failed with one.
+/// closed, the queue was full or the circuit breaker was open. If any attempt failed with an error of the provider, the cause is such an
+/// error.
 ///
 /// @param error [borrowed] an error; may be NULL.
-/// @return the cause, borrowed for as long as a reference to `error` is held: retain it to keep it longer. It has no cause itself. NULL if
-///         no attempt had failed, for errors of the provider, and for NULL.
+/// @return the cause, borrowed for as long as a reference to `error` is held: retain it to keep it longer. A cause has no cause of its own.
+///         NULL if no attempt had failed, for errors of the provider, and for NULL.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]

@@ -34,7 +34,7 @@ pub unsafe extern "C" fn kvl_fetch_new(out_fetch: *mut *mut kvl_fetch_t) -> kvl_
     guard(|| Ok(caller.out(out_fetch)?.give(Arc::new(FetchHandle::new()), Status::OK)))
 }
 
-/// Sets an object for the provider to read: kvl_request_context(). A second call replaces the first.
+/// Sets an object for the provider to read: kvl_request_context(). A second call replaces the object of the first.
 ///
 /// @param fetch         [borrowed] from kvl_fetch_new(), not used yet.
 /// @param context       [owned by the fetch] the object; may be NULL.

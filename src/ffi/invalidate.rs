@@ -6,17 +6,18 @@ use super::types::{kvl_slice_t, kvl_tasks_t};
 use crate::base::Status;
 use crate::engine::invalidate::Outdated;
 
-/// Tells an engine that another process has changed these keys: their entries are removed, and running loads of them are not stored. Only
-/// this process is affected.
+/// Tells an engine that another process has changed these keys: their entries are removed, and answers of running loads of the keys are not
+/// stored. Only this process is affected.
 ///
-/// The cause is KVL_CAUSE_REMOVED, or KVL_CAUSE_CLEARED for all keys. With KVL_INVALIDATE_F_EXPIRE the entries expire instead: they stay as
-/// fallbacks for their grace, as after kvl_cache_expire(). Running loads of the keys are overtaken: the fetches that wait for them receive
-/// their answers, and later fetches load the keys again. Remembered errors of the keys are forgotten. Nothing is loaded here, so that the
-/// processes that are notified of a change do not all load it at once. A key without an entry or a load costs little.
+/// The removals are reported with KVL_CAUSE_REMOVED, or for all keys with KVL_CAUSE_CLEARED. With KVL_INVALIDATE_F_EXPIRE the entries
+/// expire instead: they stay as fallbacks for their grace, as after kvl_cache_expire(). Running loads of the keys are overtaken: the
+/// fetches that wait for them receive their answers, and later fetches load the keys again. Remembered errors of the keys are forgotten.
+/// Nothing is loaded here, so that the processes that are notified of a change do not all load it at once. A key without an entry and
+/// without a load costs little.
 ///
-/// Call it where notifications of changes arrive: from a message bus, from a change stream of the database, or from another process. A
-/// notification must be sent after the change, never before it: a load in between would store the old value. If notifications may have
-/// been lost, invalidate all keys (KVL_INVALIDATE_F_ALL).
+/// Call this where notifications of changes arrive: from a message bus, from a change stream of the database, or from another process. A
+/// notification must be sent after the change, never before it: a load in between would store the old value. If notifications may have been
+/// lost, invalidate all keys (KVL_INVALIDATE_F_ALL).
 ///
 /// @param tasks  [borrowed] from kvl_tasks_new().
 /// @param keys   [borrowed] `n` slices; may be NULL if `n` is 0. Keys longer than KVL_KEY_MAX are skipped: no entry has one.

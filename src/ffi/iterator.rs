@@ -78,8 +78,8 @@ pub unsafe extern "C" fn kvl_iterator_new(cache: *mut kvl_cache_t, out_iterator:
 /// @param out_entry  [out] the entry, filled up to `out_size` bytes: key, value (`value`, `data` or `object`), age, remaining TTL, cost and
 ///                   status. Its pointers are borrowed until the next call on this iterator. Untouched on KVL_EMPTY.
 /// @param out_size   sizeof(kvl_result_t) as the program was compiled, in bytes.
-/// @return KVL_VALUE, KVL_NULL; KVL_EMPTY (there are no more); KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`out_size` has no room for
-///         struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_VALUE, KVL_NULL; KVL_EMPTY (there are no more entries); KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`out_size` has no room
+///         for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.2
 #[unsafe(no_mangle)]

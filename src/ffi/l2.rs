@@ -62,31 +62,31 @@ impl Caller {
 /// Sets a second tier: a store that is asked for a key before the provider is, and that receives what was loaded and written.
 /// Several processes may share it. It may be anything: a cache server, a database, a file.
 ///
-/// Keys that the cache lacks are looked up first, many at a time (KVL_L2_READ). A hit is an answer like the provider's, with KVL_SOURCE_L2,
-/// for what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; a failure of the second tier is never a
-/// result. What the provider then answers is stored in the second tier (KVL_L2_FILL), after the callers have it. A fill that fails is not
-/// repeated.
+/// Keys that the cache lacks are first looked up in the second tier, many at a time (KVL_L2_READ). A hit is an answer like the provider's,
+/// with KVL_SOURCE_L2, and is stored for what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; a
+/// failure of the second tier is never a result. What the provider then answers is stored in the second tier (KVL_L2_FILL), after the
+/// callers have received it. A fill that fails is not repeated.
 ///
 /// Puts and removals through this engine's cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE,
 /// KVL_L2_CLEAR), and sent again if they fail. Until they are passed on, their keys are not looked up. Evictions, expiries, touches and
 /// kvl_tasks_invalidate() are not passed on. Entries with tags stay in the process, and so do objects without KVL_L2_F_OBJECTS. The
 /// settings `l2.*` are the limits.
 ///
-/// A request that writes and takes longer than `l2.write_timeout_ms` has failed. If it was not taken from its queue by then, it is not
-/// handed out any more. If it was taken, it may still write. So those of its keys that the program has put or removed since are not looked up
-/// until the request is finished, and are then removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
-/// written.
+/// A request that writes has failed once it takes longer than `l2.write_timeout_ms`. If it is still in its queue then, it is not handed out
+/// any more. Otherwise it may still write, so those of its keys that the program has put or removed are not looked up until the request is
+/// finished, and are then removed from the second tier. While `l2.max_requests` such requests are unfinished, nothing is written.
 ///
 /// What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write,
-/// in whichever process. Without KVL_L2_F_CONDITIONAL it may, and the older value then stays until its TTL ends.
+/// in whichever process. Without KVL_L2_F_CONDITIONAL an older load may overwrite a newer write, and its value then stays until its TTL
+/// ends.
 ///
 /// @param config          [borrowed] from kvl_config_new().
 /// @param abilities       KVL_L2_F_*, or 0.
 /// @param function        [retained] serves requests, on a thread of the library, under no lock; several at a time. NULL: requests are
 ///                        KVL_EVENT_L2 events of a queue (KVL_QUEUE_F_L2), with `user_data`.
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
-/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if the call fails; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when neither the configuration nor anything created from it has the
+///                        function any more, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (unknown `abilities`), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.2
@@ -324,7 +324,8 @@ pub unsafe extern "C" fn kvl_l2_request_hit_object(
 /// @param len          the number of bytes.
 /// @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. With KVL_L2_TTL_UNKNOWN, or KVL_TTL_NEVER
 ///                     (the second tier does not expire the entry), the whole TTL is taken to be left.
-/// @param token        [copied] stands for this very entry, for a fill that may replace it; may be NULL if `token_len` is 0.
+/// @param token        [copied] stands for the entry as it is now, so that a fill with this token may replace it; may be NULL if
+///                     `token_len` is 0.
 /// @param token_len    the token's length in bytes; 0: with KVL_L2_F_CONDITIONAL, no fill may replace the entry.
 /// @return KVL_OK, KVL_LATE (it took longer than `l2.timeout_ms`); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE,
 ///         KVL_ERR_INVALID_ARG (`ttl_left_ms`), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -362,7 +363,8 @@ fn ttl_left(ms: i64) -> Result<TtlLeft, Status> {
 /// @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i          the key's index, below kvl_l2_request_len().
 /// @param token      [copied] with KVL_L2_F_LEASES: the lease that was granted; may be NULL if `token_len` is 0.
-/// @param token_len  the token's length in bytes; 0: with KVL_L2_F_LEASES, none was granted, and what is loaded is not stored there.
+/// @param token_len  the token's length in bytes; 0: with KVL_L2_F_LEASES, no lease was granted, and the answer of the load is not stored
+///                   in the second tier.
 /// @return as kvl_l2_request_hit(); KVL_LATE also if the lease will not be used, and may be given back: the key was written since the
 ///         lookup began, or nobody waits for it any more.
 /// @threads any
@@ -377,9 +379,9 @@ pub unsafe extern "C" fn kvl_l2_request_miss(request: *mut kvl_l2_request_t, i: 
     })
 }
 
-/// Answers a key of KVL_L2_READ: the second tier has nothing, and has granted the lease to another process, which loads the key. With
-/// `l2.single_flight` the key is looked up again, with pauses of 5 to 50 ms, until there is an answer, for `l2.wait_ms` at most. Without
-/// `l2.single_flight` this counts as a miss without a lease.
+/// Answers a key of KVL_L2_READ: the second tier has nothing, and has granted the lease of the key to another process, which loads the key.
+/// With `l2.single_flight` the key is looked up again, with pauses of 5 to 50 ms, until there is an answer, for `l2.wait_ms` at most.
+/// Without `l2.single_flight` this counts as a miss without a lease.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i        the key's index, below kvl_l2_request_len().
@@ -394,8 +396,8 @@ pub unsafe extern "C" fn kvl_l2_request_leased(request: *mut kvl_l2_request_t, i
 }
 
 /// Returns whether KVL_L2_READ may take the lease of a key over: the key has waited for `l2.wait_ms` for the process that has the lease,
-/// which may have ended. If the second tier can, it grants a new lease in place of the old one (kvl_l2_request_miss()). If it answers
-/// kvl_l2_request_leased() again, the key is loaded, and not filled.
+/// which may have ended. If the second tier can do that, it grants a new lease in place of the old one (kvl_l2_request_miss()). If it
+/// answers with kvl_l2_request_leased() again, the key is loaded, and the answer is not stored in the second tier.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i        the key's index, below kvl_l2_request_len().
@@ -409,13 +411,13 @@ pub unsafe extern "C" fn kvl_l2_request_steals(request: *const kvl_l2_request_t,
     guard_or(0, || caller.borrow(request).map_or(0, |request| u32::from(request.ticket.is_steal(i))))
 }
 
-/// Reports that a key was not stored. In KVL_L2_FILL, its token does not belong to it any more. In KVL_L2_WRITE, the second tier cannot
-/// store its value; the key is then removed from the second tier instead. Neither counts as a failure.
+/// Reports that a key was not stored. In KVL_L2_FILL, the token of the fill is not the key's token any more. In KVL_L2_WRITE, the second
+/// tier cannot store its value; the key is then removed from the second tier instead. Neither counts as a failure.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i        the key's index, below kvl_l2_request_len().
-/// @return KVL_OK, KVL_LATE (it took longer than `l2.write_timeout_ms`); KVL_ERR_ALREADY_ANSWERED (it is finished), KVL_ERR_WRONG_KIND,
-///         KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK, KVL_LATE (it took longer than `l2.write_timeout_ms`); KVL_ERR_ALREADY_ANSWERED (the request is finished),
+///         KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -425,7 +427,7 @@ pub unsafe extern "C" fn kvl_l2_request_refused(request: *mut kvl_l2_request_t, 
     guard(|| checked(caller.kept_l2(request)?.ticket.refused(i)?))
 }
 
-/// Reports that the second tier has failed for a key. In KVL_L2_READ this counts as a miss. A key of KVL_L2_FILL is not filled. In the
+/// Reports that the second tier has failed for a key. In KVL_L2_READ this counts as a miss. In KVL_L2_FILL, the entry is not stored. In the
 /// other kinds of request, the key is sent again. After `l2.break_after` requests in a row that failed, the second tier is not used for a
 /// while.
 ///
@@ -448,7 +450,7 @@ pub unsafe extern "C" fn kvl_l2_request_fail(request: *mut kvl_l2_request_t, i: 
 /// Releasing the last reference to a request that is not finished finishes it, too; but if it writes, all of its keys have failed then.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
-/// @return KVL_OK, KVL_LATE (its writes have counted as failed already, since it took longer than `l2.write_timeout_ms`);
+/// @return KVL_OK, KVL_LATE (the request took longer than `l2.write_timeout_ms`, so its writes have counted as failed);
 ///         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
@@ -488,7 +490,7 @@ pub unsafe extern "C" fn kvl_l2_request_release(request: *mut kvl_l2_request_t) 
 ///
 /// @param tasks       [borrowed] from kvl_tasks_new().
 /// @param timeout_ms  how long to wait, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
-/// @return KVL_OK; KVL_ERR_TIMEOUT, KVL_ERR_CLOSED (some of it was given up), KVL_ERR_UNSUPPORTED (requests for the second tier go to a
+/// @return KVL_OK; KVL_ERR_TIMEOUT, KVL_ERR_CLOSED (some writes were given up), KVL_ERR_UNSUPPORTED (requests for the second tier go to a
 ///         queue, which this thread may have to read), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
 ///         KVL_ERR_PANIC.
 /// @threads outside

@@ -55,9 +55,9 @@ impl ObjectOut<'_> {
 
 /// Looks a key up and returns the object of its value, without a reference to the value.
 ///
-/// Counts as a use of the entry and as a lookup, like kvl_cache_get(), and is faster. It is meant for objects that only name something of
-/// the program, such as the number of a place in a table. Nothing keeps the value: another thread may replace or remove it before this
-/// returns, and its object may then be destroyed. The program itself must know whether what the object names still exists.
+/// Counts as a use of the entry and as a lookup, like kvl_cache_get(), and is faster. It is meant for objects that are no pointers but
+/// refer to something of the program, such as an index into a table. Nothing keeps the value: another thread may replace or remove it
+/// before this returns, and its object may then be destroyed. The program itself must know whether what the object refers to still exists.
 ///
 /// @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key         [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
@@ -183,7 +183,7 @@ fn tasks_get_slow(
 /// first, and fetch the key only after KVL_MISS.
 ///
 /// It does not if the engine's setting `read` is `refresh`. Nor does it if there is a validator, which would run in both calls instead of
-/// once. What this returns does not change while the engine exists.
+/// once. The answer does not change while the engine exists.
 ///
 /// @param tasks  [borrowed] from kvl_tasks_new().
 /// @return 1 if it does, else 0; 0 for NULL and in the child of a fork.

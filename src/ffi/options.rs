@@ -97,7 +97,7 @@ impl Handle for kvl_options_t {
 
 /// Creates options that set nothing: a fetch with them uses the engine's settings.
 ///
-/// Any number of fetches may use them at the same time. They may be freed as soon as the last such call has returned.
+/// Any number of fetches may use them at the same time. They may be freed as soon as the last call that uses them has returned.
 ///
 /// @param out_options [out, owned] the options: free them.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
@@ -190,10 +190,12 @@ pub unsafe extern "C" fn kvl_options_set_progress(
     })
 }
 
-/// Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If none was
-/// refused, the sentence is about options that contradict each other; if there are none of these either, about the last fetch that was
-/// refused because its options contradict the settings of its engine. A contradiction is a `stale.timeout_ms` that is not below `timeout_ms`, that is
-/// combined with `read` = `cache_only`, or that is 0 with `read` = `no_store`.
+/// Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If no setting
+/// was refused, the sentence is about options that contradict each other. If there are none of these either, it is about the last fetch
+/// that was refused because the options contradict the settings of its engine.
+///
+/// A `stale.timeout_ms` is a contradiction if it is not below `timeout_ms`, if `read` is `cache_only`, or if it is 0 and `read` is
+/// `no_store`.
 ///
 /// @param options [borrowed] from kvl_options_new(); may be NULL.
 /// @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if nothing was refused, for NULL, and for options from

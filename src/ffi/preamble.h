@@ -41,12 +41,12 @@
  *   Windows has neither signals nor forks: none of that applies there. On every system the shared library stays loaded once a handle
  *   was created, even if the program unloads it, since threads may be running in it.
  *   The setting tasks.stack_bytes is the size of the stack of a provider thread. If the system refuses a thread, a request waits for a
- *   provider thread that is busy, and fails with KVL_ERR_NO_THREAD if there is none.
+ *   provider thread that is busy. If there is no provider thread at all, the request fails with KVL_ERR_NO_THREAD.
  *
  * DELIVERY
  *   Without a queue, callbacks run on one dispatcher thread of the library and the provider on provider threads of the library.
  *   With a queue, events that are routed to it are delivered where the program drains it: kvl_queue_poll() runs the callbacks on the
- *   polling thread; kvl_queue_next() fills an event and calls no callback, so that the function arguments may be NULL.
+ *   polling thread; kvl_queue_next() fills an event and calls no callback, so the functions of these events may be NULL.
  *   Removals: an engine's removal listener and the destructors of removed values run on the dispatcher. If these are slower than the
  *   writers, threads that write outside callbacks wait for the listener, or run destructors themselves (removals.max_pending). A cache
  *   without an engine calls its listener inside the call that caused the removal, after that call has released its locks, on one
@@ -54,8 +54,8 @@
  *   of the program that a thread holds while it writes to that cache.
  *
  * SHUTDOWN
- *   Close an engine (never blocks), wait for the report that it is closed, and free it (joins the threads). Dispose, for destructors
- *   and finalizers, does all that without waiting.
+ *   Close an engine (never blocks), wait for the report that it is closed, and free it (joins the threads). Destructors and finalizers
+ *   dispose of it instead, which does all that without waiting.
  *
  * ERRORS
  *   A status of 0 means success; above 0, an outcome that a program expects; below 0, an error. Only KVL_PENDING means "accepted", and
@@ -63,8 +63,8 @@
  *
  * MEMORY
  *   KVL_ERR_NO_MEMORY: the system refused an allocation of 128 KiB or more, or one of any size for bytes of a value. The call changed
- *   nothing. A smaller allocation that is refused ends the process, as it does in most programs; SECURITY.md lists the larger ones
- *   that do too. Calls that only remove entries, such as kvl_cache_clear(), need none of 128 KiB or more.
+ *   nothing. A smaller allocation that is refused ends the process, as it does in most programs; SECURITY.md lists the larger
+ *   allocations that do so too. Calls that only remove entries, such as kvl_cache_clear(), allocate less than 128 KiB at a time.
  */
 #ifndef KVLIGHT_H
 #define KVLIGHT_H

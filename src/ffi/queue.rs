@@ -481,7 +481,8 @@ pub unsafe extern "C" fn kvl_config_set_queue(config: *mut kvl_config_t, queue: 
 /// @param queue        [retained] from kvl_queue_new(). Once it is freed, the object is destroyed where its last reference is dropped.
 /// @param object       [owned by the value] any pointer but NULL.
 /// @param cost         the object's cost, in bytes.
-/// @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the drop.
+/// @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(), or before this returns if the call fails.
+///                     NULL: KVL_EVENT_DROP reports the drop.
 /// @param out_value    [out, owned] the value: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any

@@ -142,7 +142,7 @@ pub unsafe extern "C" fn kvl_reader_new(cache: *mut kvl_cache_t, out_reader: *mu
 /// @param key_len     the key's length in bytes, at most KVL_KEY_MAX.
 /// @param out_data    [out, borrowed until the next call on this reader] the bytes, not NULL even if there are 0 of them; NULL for an
 ///                    object and without a value.
-/// @param out_len     [out] their length in bytes; 0 for an object and without a value.
+/// @param out_len     [out] the number of bytes; 0 for an object and without a value.
 /// @param out_object  [out, borrowed until the next call on this reader] the object; NULL for bytes and without a value; may be NULL, then
 ///                    an object is refused with KVL_ERR_WRONG_KIND.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_WRONG_KIND,

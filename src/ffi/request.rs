@@ -272,7 +272,8 @@ pub unsafe extern "C" fn kvl_request_is_wanted(request: *const kvl_request_t, i:
 /// Sets a function to be called when the request is no longer wanted. It can be set once, before the request is finished.
 ///
 /// @param request         [borrowed] from the provider's call or kvl_request_retain().
-/// @param function        [retained] called at most once, on the dispatcher thread, never after kvl_request_finish() has returned.
+/// @param function        [retained] called at most once, by the dispatcher or kvl_queue_poll(), never after kvl_request_finish() has
+///                        returned.
 /// @param user_data       [retained] passed to `function` as its first argument. It may hold a reference to the request.
 /// @param user_data_free  [retained] frees `user_data` after `function`, at the finish, or before this returns if the call fails; may be
 ///                        NULL.
@@ -319,10 +320,10 @@ pub unsafe extern "C" fn kvl_request_heartbeat(request: *mut kvl_request_t) -> k
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
 /// @param i              the key's index.
 /// @param value          [retained] the answer.
-/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
-///                       configuration.
-/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
-///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+/// @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+///                       and the configuration.
+/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was stored); KVL_ERR_BAD_VALUE (an invalid
+///         term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
@@ -347,10 +348,10 @@ pub unsafe extern "C" fn kvl_request_resolve(
 /// @param i              the key's index.
 /// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
 /// @param len            the number of bytes.
-/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
-///                       configuration.
-/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
-///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+/// @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+///                       and the configuration.
+/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was stored); KVL_ERR_BAD_VALUE (an invalid
+///         term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
@@ -381,10 +382,10 @@ pub unsafe extern "C" fn kvl_request_resolve_bytes(
 /// @param object         [owned by the answer] any pointer but NULL.
 /// @param cost           the object's cost, in bytes.
 /// @param object_free    [retained] frees `object` when its last reference is dropped, which may be before this returns; may be NULL.
-/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
-///                       configuration.
-/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
-///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+/// @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+///                       and the configuration.
+/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was stored); KVL_ERR_BAD_VALUE (an invalid
+///         term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
@@ -463,8 +464,8 @@ pub unsafe extern "C" fn kvl_request_fail_text(
 /// @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
 /// @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
 /// @param value          [retained] the answer, or kvl_value_null().
-/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
-///                       configuration.
+/// @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+///                       and the configuration.
 /// @return KVL_OK, KVL_LATE (the attempt had ended, or the extra answer is outdated); KVL_INVALID_KEY (an extra key that the validator
 ///         refuses); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
 ///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -494,8 +495,8 @@ pub unsafe extern "C" fn kvl_request_supply(
 /// @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
 /// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
 /// @param len            the number of bytes.
-/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
-///                       configuration.
+/// @param terms_or_null  [borrowed] the terms on which the answer is stored (with a TTL of 0 it is not stored); NULL: those of the fetch
+///                       and the configuration.
 /// @return KVL_OK, KVL_LATE (the attempt had ended, or the extra answer is outdated); KVL_INVALID_KEY (an extra key that the validator
 ///         refuses); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
 ///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.

@@ -141,7 +141,7 @@ pub unsafe extern "C" fn kvl_results_at(results: *const kvl_results_t, i: usize)
     guard_or(null(), || caller.borrow(results).ok().and_then(|batch| batch.views().get(i)).map_or(null(), std::ptr::from_ref))
 }
 
-/// Returns all results as an array, so that a loop over them calls no function: result `i` begins `i * out_stride` bytes behind the first.
+/// Returns all results as an array, so that a loop over them calls no function: result `i` begins `i` strides behind the first.
 ///
 /// @param results     [borrowed] from a callback, an event, or a call that returns results.
 /// @param out_stride  [out] bytes from one result to the next; more than sizeof(kvl_result_t) if the library is newer than the program's
@@ -176,7 +176,7 @@ fn count_of(source: Source) -> Option<u32> {
 ///
 /// @param results  [borrowed] from a callback, an event, or a call that returns results.
 /// @param what     KVL_COUNT_*.
-/// @return the number; 0 for an unknown `what`.
+/// @return the number; 0 for an unknown `what` and for NULL.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -228,7 +228,7 @@ pub unsafe extern "C" fn kvl_results_error_len(results: *const kvl_results_t) ->
 /// the first error here whose kvl_error_status() is kvl_results_status().
 ///
 /// @param results  [borrowed] from a callback, an event, or a call that returns results.
-/// @param i        the index of the error; 0 is that of the first position that failed.
+/// @param i        the index of the error; index 0 has the error of the first position that failed.
 /// @return [borrowed with the results] the error; NULL if there are fewer.
 /// @threads any
 /// @since 0.1

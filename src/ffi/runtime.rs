@@ -56,10 +56,10 @@ pub unsafe extern "C" fn kvl_runtime_new(out_runtime: *mut *mut kvl_runtime_t) -
 
 /// Ends a runtime and its threads, after everything that was sent to them has been delivered.
 ///
-/// From a configuration that still names the runtime, nothing can be created any more: KVL_ERR_INVALID_HANDLE.
+/// After that, creating a cache or an engine from a configuration that still names the runtime fails with KVL_ERR_INVALID_HANDLE.
 ///
 /// @param runtime [owned] from kvl_runtime_new(); NULL is ignored.
-/// @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free that first; the runtime continues), KVL_ERR_REENTRANT,
+/// @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free it first; the runtime continues), KVL_ERR_REENTRANT,
 ///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads outside
 /// @since 0.1

@@ -93,10 +93,10 @@ fn answer_of(outcome: Outcome) -> Result<(Status, Option<Answer>), Error> {
 ///
 /// @param config     [borrowed] from kvl_config_new(), with a provider; may be freed right after.
 /// @param out_tasks  [out, owned] the engine: kvl_tasks_free() or kvl_tasks_dispose() ends it.
-/// @param out_error  [out, owned] on failure an error that describes what is wrong with the configuration: release it; may be NULL.
-/// @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_NO_CALLBACK (its function is NULL, and requests go to no queue), KVL_ERR_BAD_VALUE (a
-///         setting was refused: kvl_config_problem(); or two contradict each other: `out_error` says which), KVL_ERR_NO_THREAD,
-///         KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param out_error  [out, owned] on KVL_ERR_BAD_VALUE an error that says what is wrong: release it; NULL otherwise. May be NULL.
+/// @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_NO_CALLBACK (the provider's function is NULL, and requests go to no queue),
+///         KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem(); or two contradict each other: `out_error` says which),
+///         KVL_ERR_NO_THREAD, KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn kvl_tasks_new(
 /// Returns the engine's cache, for reading and writing. Its writes overtake loads in progress.
 ///
 /// @param tasks      [borrowed] from kvl_tasks_new().
-/// @param out_cache  [out, owned] the cache: release it. After the engine was freed, its functions return KVL_ERR_CLOSED.
+/// @param out_cache  [out, owned] the cache: release it. Once the engine is freed, lookups and writes of the cache return KVL_ERR_CLOSED.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn kvl_tasks_cache(tasks: *mut kvl_tasks_t, out_cache: *mu
 /// @param key_len         the key's length in bytes, at most KVL_KEY_MAX.
 /// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
 /// @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
-/// @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
+/// @param function        [retained] called once after KVL_PENDING, by the dispatcher or kvl_queue_poll(), never inside this call.
 /// @param user_data       [retained] passed to `function` as its first argument.
 /// @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the status is not KVL_PENDING; may be
 ///                        NULL.
@@ -206,7 +206,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
 /// @param n               the number of keys.
 /// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
 /// @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
-/// @param function        [retained] called `n` times, on the dispatcher thread; the last call is marked by KVL_F_LAST.
+/// @param function        [retained] called `n` times, by the dispatcher or kvl_queue_poll(); the last call is marked by KVL_F_LAST.
 /// @param user_data       [retained] passed to `function` as its first argument.
 /// @param user_data_free  [retained] frees `user_data`: before this returns unless the status is KVL_PENDING, otherwise after the last
 ///                        call; may be NULL.
@@ -251,7 +251,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
 /// @param n               the number of keys.
 /// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
 /// @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
-/// @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
+/// @param function        [retained] called once after KVL_PENDING, by the dispatcher or kvl_queue_poll(), never inside this call.
 /// @param user_data       [retained] passed to `function` as its first argument.
 /// @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the status is not KVL_PENDING; may be
 ///                        NULL.
@@ -395,7 +395,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
 /// @param tasks    [borrowed] from kvl_tasks_new().
 /// @param keys     [copied] `n` slices; may be NULL if `n` is 0.
 /// @param n        the number of keys.
-/// @param options  [copied] from kvl_options_new(), or NULL for the engine's settings. What concerns waiting has no effect, since nobody
+/// @param options  [copied] from kvl_options_new(), or NULL for the engine's settings. Options about waiting have no effect, since nobody
 ///                 waits. Options that contradict each other are refused, as for a fetch.
 /// @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG (`read` = `cache_only` or `no_store`,
 ///         since a refresh loads and stores), KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -514,16 +514,16 @@ pub unsafe extern "C" fn kvl_tasks_stats_reset(tasks: *mut kvl_tasks_t) -> kvl_s
     })
 }
 
-/// Closes an engine: it accepts nothing new, and reports when everything is done, that is, every event delivered and every provider call
-/// returned. Never blocks.
+/// Closes an engine: it accepts nothing new, and reports when everything is done, that is, when every event is delivered and every provider
+/// call has returned. Never blocks.
 ///
-/// A second close can only shorten the wait; its function is called too. Once the close is reported, kvl_tasks_free() does not wait.
+/// A second close can only shorten the wait; the function of each is called. Once the close is reported, kvl_tasks_free() does not wait.
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
 /// @param mode            KVL_CLOSE_CANCEL: open positions are settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: accepted work continues.
 /// @param deadline_ms     for KVL_CLOSE_DRAIN: for how long accepted work may continue, in milliseconds, or KVL_FOREVER; after that, open
 ///                        positions are settled with KVL_ERR_CLOSED. 0 means KVL_CLOSE_CANCEL.
-/// @param function        [retained] called once when everything is done, on the dispatcher thread; may be NULL.
+/// @param function        [retained] called once when everything is done, by the dispatcher or kvl_queue_poll(); may be NULL.
 /// @param user_data       [retained] passed to `function` as its first argument.
 /// @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (mode, deadline), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.

@@ -87,16 +87,16 @@ pub struct kvl_queue_t {
 pub struct kvl_slice_t {
     /// The bytes; may be NULL if `len` is 0.
     pub data: *const u8,
-    /// Their number.
+    /// The number of bytes.
     pub len: usize,
 }
 
 /// The terms on which an answer is stored. Begin with KVL_TERMS_INIT, then set the fields that differ from the defaults, as in `kvl_terms_t
 /// terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL instead of terms states none.
 ///
-/// Except for the flags of a put, all terms may be combined, so that no answer is lost because its terms conflict. Terms have no effect on an
-/// answer that is not stored (a TTL of 0, a fetch with `read` = `no_store`). An entry without a TTL can still be expired by a call, such as
-/// kvl_cache_expire(): its grace period begins then.
+/// Except for the flags of a put, all terms may be combined, so that no answer is lost because its terms conflict. Terms have no effect on
+/// an answer that is not stored (a TTL of 0, a fetch with `read` = `no_store`). An entry without a TTL can still be expired by a call, such
+/// as kvl_cache_expire(): its grace period begins then.
 ///
 /// Later versions append fields whose default is 0.
 #[repr(C)]
@@ -104,9 +104,10 @@ pub struct kvl_slice_t {
 pub struct kvl_terms_t {
     /// sizeof(kvl_terms_t) as the program was compiled, in bytes.
     pub struct_size: usize,
-    /// Milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: the answer is not stored, and an existing entry is removed.
+    /// Milliseconds above 0, KVL_TTL_NEVER or KVL_TTL_DEFAULT; 0: the answer is not stored, and an existing entry is removed.
     pub ttl_ms: i64,
-    /// Entries with a lower priority are evicted before those with a higher one; KVL_PRIORITY_DEFAULT: that of the fetch, else 0; not NaN.
+    /// Entries with a lower priority are evicted before those with a higher one; KVL_PRIORITY_DEFAULT: for an answer, the setting
+    /// `priority` of the fetch; for a put, 0. Not NaN.
     pub priority: f64,
     /// The cost of the value, in bytes; KVL_COST_DEFAULT: the cost function's, or else the value's own.
     pub cost: i64,
@@ -117,8 +118,8 @@ pub struct kvl_terms_t {
     /// The length of the grace, during which the expired entry stays as a fallback, in milliseconds; 0: `stale.ttl_ms`; KVL_STALE_NEVER: no
     /// grace. Since 0.2.
     pub stale_ttl_ms: i64,
-    /// The version of the record, as the provider's source knows it (an ETag, for example), which kvl_request_stale() returns:
-    /// `version_len` bytes, copied; may be NULL if `version_len` is 0. Since 0.2.
+    /// The version of the record as the provider's source knows it, such as an ETag; kvl_request_stale() returns it. `version_len` bytes,
+    /// copied; may be NULL if `version_len` is 0. Since 0.2.
     pub version: *const u8,
     /// The length of `version` in bytes, at most KVL_LABEL_MAX; it is part of the cost. Since 0.2.
     pub version_len: usize,
@@ -138,7 +139,8 @@ pub struct kvl_transfer_t {
     pub struct_size: usize,
     /// Entries that were written to the file, or stored in the cache.
     pub entries: u64,
-    /// Entries that were skipped: objects; in a load, those whose key has an entry, and those that are refused.
+    /// Entries that were skipped: objects that were not converted; in a load, also entries whose key has an entry already, or that are
+    /// refused.
     pub skipped: u64,
     /// The expected number of entries: that of the cache when the save began, or that of the file.
     pub total: u64,
@@ -153,9 +155,9 @@ pub struct kvl_transfer_t {
 pub struct kvl_result_t {
     /// The number of bytes that the library has filled.
     pub struct_size: usize,
-    /// The position in the call.
+    /// The position of the key in the call.
     pub index: usize,
-    /// The key. It is borrowed with the result, like all pointers here.
+    /// The key. Borrowed with the result, like all pointers in it.
     pub key: *const u8,
     /// The key's length in bytes.
     pub key_len: usize,
@@ -170,7 +172,7 @@ pub struct kvl_result_t {
     /// The error if the status is below 0, and then never NULL; the same pointer for all fetches that waited for the load. With
     /// KVL_F_STALE: the error of the load, or NULL.
     pub error: *mut kvl_error_t,
-    /// Milliseconds since the answer was loaded or put; 0 for a new one.
+    /// Milliseconds since the answer was loaded or put; 0 for a new answer.
     pub age_ms: i64,
     /// Milliseconds until the answer expires; KVL_TTL_NEVER; 0 if it is not stored.
     pub ttl_left_ms: i64,
@@ -196,11 +198,13 @@ pub struct kvl_event_t {
     pub kind: kvl_event_kind_t,
     /// KVL_F_*.
     pub flags: u32,
-    /// The user data of the fetch, the provider or the hook; for KVL_EVENT_DROP the object.
+    /// The user data that the program passed for this event: with the fetch, provider, second tier, listener, close or cancel hook. For
+    /// KVL_EVENT_DROP the object.
     pub user_data: *mut c_void,
     /// The engine, borrowed; NULL for KVL_EVENT_DROP and for caches without an engine.
     pub tasks: *mut kvl_tasks_t,
-    /// For KVL_EVENT_RESULT, and for KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the queue is read again, like all pointers here.
+    /// For KVL_EVENT_RESULT, and for KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the queue is read again, like all pointers in an
+    /// event.
     pub result: *const kvl_result_t,
     /// For KVL_EVENT_RESULTS.
     pub results: *mut kvl_results_t,
@@ -229,7 +233,7 @@ pub type kvl_results_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_v
 /// Receives the progress of a batch, in positions.
 pub type kvl_progress_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, done: usize, failed: usize, total: usize)>;
 /// Receives the progress of a save or a load; `progress` is borrowed until the function returns. Returns 0 to continue; any other number
-/// stops it.
+/// stops the save or the load.
 pub type kvl_transfer_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, progress: *const kvl_transfer_t) -> i32>;
 /// Returns a replacement for the value of `entry`, as a new reference; NULL skips the entry. `entry` is borrowed until the function
 /// returns; only its key and its value are filled in.

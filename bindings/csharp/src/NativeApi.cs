@@ -22,15 +22,15 @@ namespace Kvlight
         internal const int INVALID_KEY = 4;
         /// <summary>accepted: the promised events follow</summary>
         internal const int PENDING = 5;
-        /// <summary>no event within the timeout, or the wait was interrupted by a wake-up</summary>
+        /// <summary>no event within the timeout, a wake-up ended the wait, or an iterator has no more entries</summary>
         internal const int EMPTY = 6;
         /// <summary>not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed</summary>
         internal const int REFUSED = 7;
         /// <summary>not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed</summary>
         internal const int TOO_LARGE = 8;
-        /// <summary>the buffer is too small: call again with one of the length that was reported</summary>
+        /// <summary>the buffer is too small: call again with a buffer of the reported length</summary>
         internal const int TRUNCATED = 9;
-        /// <summary>the attempt had ended before this answer arrived</summary>
+        /// <summary>too late: the attempt had ended before, or the answer is outdated</summary>
         internal const int LATE = 10;
         /// <summary>not stored: the key has an entry already, or no longer has the expected value; nothing changed</summary>
         internal const int CONFLICT = 11;
@@ -38,25 +38,25 @@ namespace Kvlight
         internal const int ERR_INVALID_ARG = -1;
         /// <summary>a pointer that must not be NULL is NULL</summary>
         internal const int ERR_NULL_POINTER = -2;
-        /// <summary>no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json()</summary>
+        /// <summary>no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings</summary>
         internal const int ERR_UNKNOWN_KEY = -3;
-        /// <summary>a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting</summary>
+        /// <summary>a setting or a term has the wrong type, is out of range, or contradicts another; kvl_config_problem() or kvl_options_problem() describes a refused setting</summary>
         internal const int ERR_BAD_VALUE = -4;
         /// <summary>the runtime has been freed</summary>
         internal const int ERR_INVALID_HANDLE = -5;
         /// <summary>the key is longer than 65,535 bytes (KVL_KEY_MAX)</summary>
         internal const int ERR_KEY_TOO_LONG = -6;
-        /// <summary>the value or the request is of another kind than this function needs: the bytes of an object, for example</summary>
+        /// <summary>the value or the request is not of the kind that this function needs: an object has no bytes, for example</summary>
         internal const int ERR_WRONG_KIND = -7;
         /// <summary>the index is not below the length</summary>
         internal const int ERR_OUT_OF_RANGE = -8;
-        /// <summary>this key of the request has been answered already</summary>
+        /// <summary>this key of the request has been answered already, or the request is finished</summary>
         internal const int ERR_ALREADY_ANSWERED = -9;
         /// <summary>already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared</summary>
         internal const int ERR_ALREADY_USED = -10;
         /// <summary>the configuration has no provider: kvl_config_set_provider()</summary>
         internal const int ERR_NO_PROVIDER = -11;
-        /// <summary>a callback is NULL and there is no queue for the event</summary>
+        /// <summary>the function to call is NULL: set it, or have its events sent to a queue that kvl_queue_next() reads</summary>
         internal const int ERR_NO_CALLBACK = -12;
         /// <summary>still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue</summary>
         internal const int ERR_BUSY = -13;
@@ -64,9 +64,9 @@ namespace Kvlight
         internal const int ERR_NO_MEMORY = -100;
         /// <summary>the system refused a thread</summary>
         internal const int ERR_NO_THREAD = -101;
-        /// <summary>the system refused a file descriptor, or has no such descriptor or handle</summary>
+        /// <summary>the system refused a descriptor or handle for the queue, or this function is for another system</summary>
         internal const int ERR_NO_FD = -102;
-        /// <summary>not possible in this mode or on this system</summary>
+        /// <summary>this call cannot wait: requests go to a queue, which this thread may have to read</summary>
         internal const int ERR_UNSUPPORTED = -103;
         /// <summary>the file system reported an error: kvl_error_message() gives details</summary>
         internal const int ERR_IO = -104;
@@ -80,19 +80,19 @@ namespace Kvlight
         internal const int ERR_CLOSED = -200;
         /// <summary>the handle was created before a fork: create a new one in the child</summary>
         internal const int ERR_FORKED = -201;
-        /// <summary>this function may not be called from inside a callback, since it would wait for itself</summary>
+        /// <summary>this function may not be called from inside a callback, because it would wait for that callback</summary>
         internal const int ERR_REENTRANT = -202;
         /// <summary>the provider failed</summary>
         internal const int ERR_PROVIDER = -300;
         /// <summary>the timeout expired before an answer arrived</summary>
         internal const int ERR_TIMEOUT = -301;
-        /// <summary>the fetch was cancelled</summary>
+        /// <summary>the fetch was cancelled, a save or load of a cache was stopped, or the request is no longer wanted</summary>
         internal const int ERR_CANCELLED = -302;
-        /// <summary>the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place</summary>
+        /// <summary>the queue was full of keys at least as urgent as this one, or a newer key took the place of this one: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, because such keys may wait without a place</summary>
         internal const int ERR_QUEUE_FULL = -303;
         /// <summary>the provider finished without an answer for this key</summary>
         internal const int ERR_UNANSWERED = -304;
-        /// <summary>the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms</summary>
+        /// <summary>the circuit breaker is open, because the provider failed too often or the program forced it: for now, the provider receives no requests</summary>
         internal const int ERR_UNAVAILABLE = -305;
         /// <summary>an internal error was caught: please report it</summary>
         internal const int ERR_PANIC = -900;
@@ -110,27 +110,27 @@ namespace Kvlight
         internal const int CLOSE_CANCEL = 0;
         /// <summary>Close when accepted work is done, or at the deadline.</summary>
         internal const int CLOSE_DRAIN = 1;
-        /// <summary>Invalidates all keys; none is passed.</summary>
+        /// <summary>Invalidates all keys: the call passes none.</summary>
         internal const int INVALIDATE_F_ALL = 1;
         /// <summary>Entries expire instead of being removed, and stay as fallbacks until their grace period ends.</summary>
         internal const int INVALIDATE_F_EXPIRE = 2;
-        /// <summary>A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail().</summary>
+        /// <summary>A request to look keys up. Answer each key with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail().</summary>
         internal const int L2_READ = 1;
-        /// <summary>A request to store entries that were loaded, each only if its key is still as the read found it.</summary>
+        /// <summary>A request to store entries that were loaded, each only if its key has not changed since it was looked up.</summary>
         internal const int L2_FILL = 2;
         /// <summary>A request to store entries that were put.</summary>
         internal const int L2_WRITE = 3;
         /// <summary>A request to remove keys.</summary>
         internal const int L2_REMOVE = 4;
-        /// <summary>A request to remove all keys; none is named.</summary>
+        /// <summary>A request to remove all keys, which names none.</summary>
         internal const int L2_CLEAR = 5;
-        /// <summary>The second tier compares tokens: it does a fill only if the token of the fill is still that of the key.</summary>
+        /// <summary>The second tier compares tokens: it stores an entry of KVL_L2_FILL only if the entry's token is still the key's token.</summary>
         internal const int L2_F_CONDITIONAL = 1;
         /// <summary>The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is written or the token expires.</summary>
         internal const int L2_F_LEASES = 2;
-        /// <summary>The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process.</summary>
+        /// <summary>The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process.</summary>
         internal const int L2_F_OBJECTS = 4;
-        /// <summary>A TTL that a second tier does not know.</summary>
+        /// <summary>What is left of a TTL: the second tier does not know it.</summary>
         internal const int L2_TTL_UNKNOWN = -2;
         /// <summary>The circuit breaker lets requests through.</summary>
         internal const int BREAKER_CLOSED = 0;
@@ -156,7 +156,7 @@ namespace Kvlight
         internal const int F_STALE = 2;
         /// <summary>The request is wanted.</summary>
         internal const int CANCEL_NO = 0;
-        /// <summary>None of its keys is wanted any more.</summary>
+        /// <summary>None of the request's keys is wanted any more.</summary>
         internal const int CANCEL_UNWANTED = 1;
         /// <summary>The attempt has timed out.</summary>
         internal const int CANCEL_TIMEOUT = 2;
@@ -164,13 +164,13 @@ namespace Kvlight
         internal const int CANCEL_CLOSED = 3;
         /// <summary>A TTL: the entry never expires.</summary>
         internal const int TTL_NEVER = -1;
-        /// <summary>A TTL: the configuration's.</summary>
+        /// <summary>A TTL: that of the configuration (cache.ttl_ms, cache.null_ttl_ms).</summary>
         internal const int TTL_DEFAULT = -2;
         /// <summary>A grace period: none.</summary>
         internal const int STALE_NEVER = -1;
         /// <summary>A cost: the cost function's, or else the value's own.</summary>
         internal const int COST_DEFAULT = -1;
-        /// <summary>A priority: the default.</summary>
+        /// <summary>A priority: for an answer, the setting priority of the fetch; for a put, 0.</summary>
         internal const double PRIORITY_DEFAULT = -1.7976931348623157e+308;
         /// <summary>A put that replaces a live entry keeps the expiry of that entry; ttl_ms applies only if there is no live entry.</summary>
         internal const int PUT_F_KEEP_TTL = 1;
@@ -180,7 +180,7 @@ namespace Kvlight
         internal const int PUT_F_IF_PRESENT = 4;
         /// <summary>A timeout: none.</summary>
         internal const int FOREVER = -1;
-        /// <summary>The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key, plus this.</summary>
+        /// <summary>The library's own memory for an entry, in bytes. An entry whose value has a stated cost costs this, plus the value's cost, plus the length of the key. A version and tags cost extra.</summary>
         internal const int ENTRY_COST = 90;
         /// <summary>An urgency: the default of a refresh.</summary>
         internal const int URGENCY_BACKGROUND = -1000;
@@ -216,7 +216,7 @@ namespace Kvlight
         internal const int CAUSE_REPLACED = 4;
         /// <summary>The entry was removed, taken or popped.</summary>
         internal const int CAUSE_REMOVED = 5;
-        /// <summary>The store was cleared or freed.</summary>
+        /// <summary>The store was cleared.</summary>
         internal const int CAUSE_CLEARED = 6;
         /// <summary>The value was refused, and never stored.</summary>
         internal const int CAUSE_REFUSED = 7;
@@ -242,7 +242,7 @@ namespace Kvlight
         internal const int EVENT_CLOSED = 8;
         /// <summary>The second tier has a request to serve.</summary>
         internal const int EVENT_L2 = 9;
-        /// <summary>In the flags of an error: it is not retried, whatever the retry policy is.</summary>
+        /// <summary>In the flags of an error: a key that fails with it is not retried, whatever the retry policy is.</summary>
         internal const int ERROR_F_PERMANENT = 1;
         /// <summary>In the flags of an error: it forbids the fallback. The expired entry (stale.ttl_ms) is not served instead of the error, and is removed.</summary>
         internal const int ERROR_F_NO_STALE = 2;

@@ -17,15 +17,15 @@ namespace Kvlight
         InvalidKey = 4,
         /// <summary>accepted: the promised events follow</summary>
         Pending = 5,
-        /// <summary>no event within the timeout, or the wait was interrupted by a wake-up</summary>
+        /// <summary>no event within the timeout, a wake-up ended the wait, or an iterator has no more entries</summary>
         Empty = 6,
         /// <summary>not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed</summary>
         Refused = 7,
         /// <summary>not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed</summary>
         TooLarge = 8,
-        /// <summary>the buffer is too small: call again with one of the length that was reported</summary>
+        /// <summary>the buffer is too small: call again with a buffer of the reported length</summary>
         Truncated = 9,
-        /// <summary>the attempt had ended before this answer arrived</summary>
+        /// <summary>too late: the attempt had ended before, or the answer is outdated</summary>
         Late = 10,
         /// <summary>not stored: the key has an entry already, or no longer has the expected value; nothing changed</summary>
         Conflict = 11,
@@ -33,25 +33,25 @@ namespace Kvlight
         ErrInvalidArg = -1,
         /// <summary>a pointer that must not be NULL is NULL</summary>
         ErrNullPointer = -2,
-        /// <summary>no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json()</summary>
+        /// <summary>no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings</summary>
         ErrUnknownKey = -3,
-        /// <summary>a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting</summary>
+        /// <summary>a setting or a term has the wrong type, is out of range, or contradicts another; kvl_config_problem() or kvl_options_problem() describes a refused setting</summary>
         ErrBadValue = -4,
         /// <summary>the runtime has been freed</summary>
         ErrInvalidHandle = -5,
         /// <summary>the key is longer than 65,535 bytes (KVL_KEY_MAX)</summary>
         ErrKeyTooLong = -6,
-        /// <summary>the value or the request is of another kind than this function needs: the bytes of an object, for example</summary>
+        /// <summary>the value or the request is not of the kind that this function needs: an object has no bytes, for example</summary>
         ErrWrongKind = -7,
         /// <summary>the index is not below the length</summary>
         ErrOutOfRange = -8,
-        /// <summary>this key of the request has been answered already</summary>
+        /// <summary>this key of the request has been answered already, or the request is finished</summary>
         ErrAlreadyAnswered = -9,
         /// <summary>already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared</summary>
         ErrAlreadyUsed = -10,
         /// <summary>the configuration has no provider: kvl_config_set_provider()</summary>
         ErrNoProvider = -11,
-        /// <summary>a callback is NULL and there is no queue for the event</summary>
+        /// <summary>the function to call is NULL: set it, or have its events sent to a queue that kvl_queue_next() reads</summary>
         ErrNoCallback = -12,
         /// <summary>still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue</summary>
         ErrBusy = -13,
@@ -59,9 +59,9 @@ namespace Kvlight
         ErrNoMemory = -100,
         /// <summary>the system refused a thread</summary>
         ErrNoThread = -101,
-        /// <summary>the system refused a file descriptor, or has no such descriptor or handle</summary>
+        /// <summary>the system refused a descriptor or handle for the queue, or this function is for another system</summary>
         ErrNoFd = -102,
-        /// <summary>not possible in this mode or on this system</summary>
+        /// <summary>this call cannot wait: requests go to a queue, which this thread may have to read</summary>
         ErrUnsupported = -103,
         /// <summary>the file system reported an error: kvl_error_message() gives details</summary>
         ErrIo = -104,
@@ -75,19 +75,19 @@ namespace Kvlight
         ErrClosed = -200,
         /// <summary>the handle was created before a fork: create a new one in the child</summary>
         ErrForked = -201,
-        /// <summary>this function may not be called from inside a callback, since it would wait for itself</summary>
+        /// <summary>this function may not be called from inside a callback, because it would wait for that callback</summary>
         ErrReentrant = -202,
         /// <summary>the provider failed</summary>
         ErrProvider = -300,
         /// <summary>the timeout expired before an answer arrived</summary>
         ErrTimeout = -301,
-        /// <summary>the fetch was cancelled</summary>
+        /// <summary>the fetch was cancelled, a save or load of a cache was stopped, or the request is no longer wanted</summary>
         ErrCancelled = -302,
-        /// <summary>the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place</summary>
+        /// <summary>the queue was full of keys at least as urgent as this one, or a newer key took the place of this one: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, because such keys may wait without a place</summary>
         ErrQueueFull = -303,
         /// <summary>the provider finished without an answer for this key</summary>
         ErrUnanswered = -304,
-        /// <summary>the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms</summary>
+        /// <summary>the circuit breaker is open, because the provider failed too often or the program forced it: for now, the provider receives no requests</summary>
         ErrUnavailable = -305,
         /// <summary>an internal error was caught: please report it</summary>
         ErrPanic = -900,
@@ -127,7 +127,7 @@ namespace Kvlight
         Replaced = 4,
         /// <summary>The entry was removed, taken or popped.</summary>
         Removed = 5,
-        /// <summary>The store was cleared or freed.</summary>
+        /// <summary>The store was cleared.</summary>
         Cleared = 6,
         /// <summary>The value was refused, and never stored.</summary>
         Refused = 7,

@@ -178,15 +178,15 @@ export interface Constants {
   readonly INVALID_KEY: 4;
   /** accepted: the promised events follow */
   readonly PENDING: 5;
-  /** no event within the timeout, or the wait was interrupted by a wake-up */
+  /** no event within the timeout, a wake-up ended the wait, or an iterator has no more entries */
   readonly EMPTY: 6;
   /** not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed */
   readonly REFUSED: 7;
   /** not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed */
   readonly TOO_LARGE: 8;
-  /** the buffer is too small: call again with one of the length that was reported */
+  /** the buffer is too small: call again with a buffer of the reported length */
   readonly TRUNCATED: 9;
-  /** the attempt had ended before this answer arrived */
+  /** too late: the attempt had ended before, or the answer is outdated */
   readonly LATE: 10;
   /** not stored: the key has an entry already, or no longer has the expected value; nothing changed */
   readonly CONFLICT: 11;
@@ -194,25 +194,25 @@ export interface Constants {
   readonly ERR_INVALID_ARG: -1;
   /** a pointer that must not be NULL is NULL */
   readonly ERR_NULL_POINTER: -2;
-  /** no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json() */
+  /** no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings */
   readonly ERR_UNKNOWN_KEY: -3;
-  /** a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting */
+  /** a setting or a term has the wrong type, is out of range, or contradicts another; kvl_config_problem() or kvl_options_problem() describes a refused setting */
   readonly ERR_BAD_VALUE: -4;
   /** the runtime has been freed */
   readonly ERR_INVALID_HANDLE: -5;
   /** the key is longer than 65,535 bytes (KVL_KEY_MAX) */
   readonly ERR_KEY_TOO_LONG: -6;
-  /** the value or the request is of another kind than this function needs: the bytes of an object, for example */
+  /** the value or the request is not of the kind that this function needs: an object has no bytes, for example */
   readonly ERR_WRONG_KIND: -7;
   /** the index is not below the length */
   readonly ERR_OUT_OF_RANGE: -8;
-  /** this key of the request has been answered already */
+  /** this key of the request has been answered already, or the request is finished */
   readonly ERR_ALREADY_ANSWERED: -9;
   /** already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared */
   readonly ERR_ALREADY_USED: -10;
   /** the configuration has no provider: kvl_config_set_provider() */
   readonly ERR_NO_PROVIDER: -11;
-  /** a callback is NULL and there is no queue for the event */
+  /** the function to call is NULL: set it, or have its events sent to a queue that kvl_queue_next() reads */
   readonly ERR_NO_CALLBACK: -12;
   /** still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue */
   readonly ERR_BUSY: -13;
@@ -220,9 +220,9 @@ export interface Constants {
   readonly ERR_NO_MEMORY: -100;
   /** the system refused a thread */
   readonly ERR_NO_THREAD: -101;
-  /** the system refused a file descriptor, or has no such descriptor or handle */
+  /** the system refused a descriptor or handle for the queue, or this function is for another system */
   readonly ERR_NO_FD: -102;
-  /** not possible in this mode or on this system */
+  /** this call cannot wait: requests go to a queue, which this thread may have to read */
   readonly ERR_UNSUPPORTED: -103;
   /** the file system reported an error: kvl_error_message() gives details */
   readonly ERR_IO: -104;
@@ -236,19 +236,19 @@ export interface Constants {
   readonly ERR_CLOSED: -200;
   /** the handle was created before a fork: create a new one in the child */
   readonly ERR_FORKED: -201;
-  /** this function may not be called from inside a callback, since it would wait for itself */
+  /** this function may not be called from inside a callback, because it would wait for that callback */
   readonly ERR_REENTRANT: -202;
   /** the provider failed */
   readonly ERR_PROVIDER: -300;
   /** the timeout expired before an answer arrived */
   readonly ERR_TIMEOUT: -301;
-  /** the fetch was cancelled */
+  /** the fetch was cancelled, a save or load of a cache was stopped, or the request is no longer wanted */
   readonly ERR_CANCELLED: -302;
-  /** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place */
+  /** the queue was full of keys at least as urgent as this one, or a newer key took the place of this one: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, because such keys may wait without a place */
   readonly ERR_QUEUE_FULL: -303;
   /** the provider finished without an answer for this key */
   readonly ERR_UNANSWERED: -304;
-  /** the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms */
+  /** the circuit breaker is open, because the provider failed too often or the program forced it: for now, the provider receives no requests */
   readonly ERR_UNAVAILABLE: -305;
   /** an internal error was caught: please report it */
   readonly ERR_PANIC: -900;
@@ -266,27 +266,27 @@ export interface Constants {
   readonly CLOSE_CANCEL: 0;
   /** Close when accepted work is done, or at the deadline. */
   readonly CLOSE_DRAIN: 1;
-  /** Invalidates all keys; none is passed. */
+  /** Invalidates all keys: the call passes none. */
   readonly INVALIDATE_F_ALL: 1;
   /** Entries expire instead of being removed, and stay as fallbacks until their grace period ends. */
   readonly INVALIDATE_F_EXPIRE: 2;
-  /** A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail(). */
+  /** A request to look keys up. Answer each key with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail(). */
   readonly L2_READ: 1;
-  /** A request to store entries that were loaded, each only if its key is still as the read found it. */
+  /** A request to store entries that were loaded, each only if its key has not changed since it was looked up. */
   readonly L2_FILL: 2;
   /** A request to store entries that were put. */
   readonly L2_WRITE: 3;
   /** A request to remove keys. */
   readonly L2_REMOVE: 4;
-  /** A request to remove all keys; none is named. */
+  /** A request to remove all keys, which names none. */
   readonly L2_CLEAR: 5;
-  /** The second tier compares tokens: it does a fill only if the token of the fill is still that of the key. */
+  /** The second tier compares tokens: it stores an entry of KVL_L2_FILL only if the entry's token is still the key's token. */
   readonly L2_F_CONDITIONAL: 1;
   /** The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is written or the token expires. */
   readonly L2_F_LEASES: 2;
-  /** The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process. */
+  /** The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process. */
   readonly L2_F_OBJECTS: 4;
-  /** A TTL that a second tier does not know. */
+  /** What is left of a TTL: the second tier does not know it. */
   readonly L2_TTL_UNKNOWN: -2;
   /** The circuit breaker lets requests through. */
   readonly BREAKER_CLOSED: 0;
@@ -312,7 +312,7 @@ export interface Constants {
   readonly F_STALE: 2;
   /** The request is wanted. */
   readonly CANCEL_NO: 0;
-  /** None of its keys is wanted any more. */
+  /** None of the request's keys is wanted any more. */
   readonly CANCEL_UNWANTED: 1;
   /** The attempt has timed out. */
   readonly CANCEL_TIMEOUT: 2;
@@ -320,13 +320,13 @@ export interface Constants {
   readonly CANCEL_CLOSED: 3;
   /** A TTL: the entry never expires. */
   readonly TTL_NEVER: -1;
-  /** A TTL: the configuration's. */
+  /** A TTL: that of the configuration (`cache.ttl_ms`, `cache.null_ttl_ms`). */
   readonly TTL_DEFAULT: -2;
   /** A grace period: none. */
   readonly STALE_NEVER: -1;
   /** A cost: the cost function's, or else the value's own. */
   readonly COST_DEFAULT: -1;
-  /** A priority: the default. */
+  /** A priority: for an answer, the setting `priority` of the fetch; for a put, 0. */
   readonly PRIORITY_DEFAULT: -1.7976931348623157e+308;
   /** A put that replaces a live entry keeps the expiry of that entry; `ttl_ms` applies only if there is no live entry. */
   readonly PUT_F_KEEP_TTL: 1;
@@ -336,7 +336,7 @@ export interface Constants {
   readonly PUT_F_IF_PRESENT: 4;
   /** A timeout: none. */
   readonly FOREVER: -1;
-  /** The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key, plus this. */
+  /** The library's own memory for an entry, in bytes. An entry whose value has a stated cost costs this, plus the value's cost, plus the length of the key. A version and tags cost extra. */
   readonly ENTRY_COST: 90;
   /** An urgency: the default of a refresh. */
   readonly URGENCY_BACKGROUND: -1000;
@@ -372,7 +372,7 @@ export interface Constants {
   readonly CAUSE_REPLACED: 4;
   /** The entry was removed, taken or popped. */
   readonly CAUSE_REMOVED: 5;
-  /** The store was cleared or freed. */
+  /** The store was cleared. */
   readonly CAUSE_CLEARED: 6;
   /** The value was refused, and never stored. */
   readonly CAUSE_REFUSED: 7;
@@ -398,9 +398,9 @@ export interface Constants {
   readonly EVENT_CLOSED: 8;
   /** The second tier has a request to serve. */
   readonly EVENT_L2: 9;
-  /** In the flags of an error: it is not retried, whatever the retry policy is. */
+  /** In the flags of an error: a key that fails with it is not retried, whatever the retry policy is. */
   readonly ERROR_F_PERMANENT: 1;
-  /** In the flags of an error: it forbids the fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is removed. */
+  /** In the flags of an error: there is no fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is removed. */
   readonly ERROR_F_NO_STALE: 2;
   /** Positions that have a value. */
   readonly COUNT_VALUES: 0;

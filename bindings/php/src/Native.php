@@ -127,15 +127,15 @@ final class Native
     public const INVALID_KEY = 4;
     /** accepted: the promised events follow */
     public const PENDING = 5;
-    /** no event within the timeout, or the wait was interrupted by a wake-up */
+    /** no event within the timeout, a wake-up ended the wait, or an iterator has no more entries */
     public const EMPTY = 6;
     /** not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed */
     public const REFUSED = 7;
     /** not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed */
     public const TOO_LARGE = 8;
-    /** the buffer is too small: call again with one of the length that was reported */
+    /** the buffer is too small: call again with a buffer of the reported length */
     public const TRUNCATED = 9;
-    /** the attempt had ended before this answer arrived */
+    /** too late: the attempt had ended before, or the answer is outdated */
     public const LATE = 10;
     /** not stored: the key has an entry already, or no longer has the expected value; nothing changed */
     public const CONFLICT = 11;
@@ -143,25 +143,25 @@ final class Native
     public const ERR_INVALID_ARG = -1;
     /** a pointer that must not be NULL is NULL */
     public const ERR_NULL_POINTER = -2;
-    /** no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json() */
+    /** no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings */
     public const ERR_UNKNOWN_KEY = -3;
-    /** a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting */
+    /** a setting or a term has the wrong type, is out of range, or contradicts another; kvl_config_problem() or kvl_options_problem() describes a refused setting */
     public const ERR_BAD_VALUE = -4;
     /** the runtime has been freed */
     public const ERR_INVALID_HANDLE = -5;
     /** the key is longer than 65,535 bytes (KVL_KEY_MAX) */
     public const ERR_KEY_TOO_LONG = -6;
-    /** the value or the request is of another kind than this function needs: the bytes of an object, for example */
+    /** the value or the request is not of the kind that this function needs: an object has no bytes, for example */
     public const ERR_WRONG_KIND = -7;
     /** the index is not below the length */
     public const ERR_OUT_OF_RANGE = -8;
-    /** this key of the request has been answered already */
+    /** this key of the request has been answered already, or the request is finished */
     public const ERR_ALREADY_ANSWERED = -9;
     /** already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared */
     public const ERR_ALREADY_USED = -10;
     /** the configuration has no provider: kvl_config_set_provider() */
     public const ERR_NO_PROVIDER = -11;
-    /** a callback is NULL and there is no queue for the event */
+    /** the function to call is NULL: set it, or have its events sent to a queue that kvl_queue_next() reads */
     public const ERR_NO_CALLBACK = -12;
     /** still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue */
     public const ERR_BUSY = -13;
@@ -169,9 +169,9 @@ final class Native
     public const ERR_NO_MEMORY = -100;
     /** the system refused a thread */
     public const ERR_NO_THREAD = -101;
-    /** the system refused a file descriptor, or has no such descriptor or handle */
+    /** the system refused a descriptor or handle for the queue, or this function is for another system */
     public const ERR_NO_FD = -102;
-    /** not possible in this mode or on this system */
+    /** this call cannot wait: requests go to a queue, which this thread may have to read */
     public const ERR_UNSUPPORTED = -103;
     /** the file system reported an error: kvl_error_message() gives details */
     public const ERR_IO = -104;
@@ -185,19 +185,19 @@ final class Native
     public const ERR_CLOSED = -200;
     /** the handle was created before a fork: create a new one in the child */
     public const ERR_FORKED = -201;
-    /** this function may not be called from inside a callback, since it would wait for itself */
+    /** this function may not be called from inside a callback, because it would wait for that callback */
     public const ERR_REENTRANT = -202;
     /** the provider failed */
     public const ERR_PROVIDER = -300;
     /** the timeout expired before an answer arrived */
     public const ERR_TIMEOUT = -301;
-    /** the fetch was cancelled */
+    /** the fetch was cancelled, a save or load of a cache was stopped, or the request is no longer wanted */
     public const ERR_CANCELLED = -302;
-    /** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place */
+    /** the queue was full of keys at least as urgent as this one, or a newer key took the place of this one: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, because such keys may wait without a place */
     public const ERR_QUEUE_FULL = -303;
     /** the provider finished without an answer for this key */
     public const ERR_UNANSWERED = -304;
-    /** the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms */
+    /** the circuit breaker is open, because the provider failed too often or the program forced it: for now, the provider receives no requests */
     public const ERR_UNAVAILABLE = -305;
     /** an internal error was caught: please report it */
     public const ERR_PANIC = -900;
@@ -215,27 +215,27 @@ final class Native
     public const CLOSE_CANCEL = 0;
     /** Close when accepted work is done, or at the deadline. */
     public const CLOSE_DRAIN = 1;
-    /** Invalidates all keys; none is passed. */
+    /** Invalidates all keys: the call passes none. */
     public const INVALIDATE_F_ALL = 1;
     /** Entries expire instead of being removed, and stay as fallbacks until their grace period ends. */
     public const INVALIDATE_F_EXPIRE = 2;
-    /** A request to look keys up. Answer each with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail(). */
+    /** A request to look keys up. Answer each key with kvl_l2_request_hit(), kvl_l2_request_hit_object(), kvl_l2_request_miss(), kvl_l2_request_leased() or kvl_l2_request_fail(). */
     public const L2_READ = 1;
-    /** A request to store entries that were loaded, each only if its key is still as the read found it. */
+    /** A request to store entries that were loaded, each only if its key has not changed since it was looked up. */
     public const L2_FILL = 2;
     /** A request to store entries that were put. */
     public const L2_WRITE = 3;
     /** A request to remove keys. */
     public const L2_REMOVE = 4;
-    /** A request to remove all keys; none is named. */
+    /** A request to remove all keys, which names none. */
     public const L2_CLEAR = 5;
-    /** The second tier compares tokens: it does a fill only if the token of the fill is still that of the key. */
+    /** The second tier compares tokens: it stores an entry of KVL_L2_FILL only if the entry's token is still the key's token. */
     public const L2_F_CONDITIONAL = 1;
     /** The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is written or the token expires. */
     public const L2_F_LEASES = 2;
-    /** The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process. */
+    /** The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process. */
     public const L2_F_OBJECTS = 4;
-    /** A TTL that a second tier does not know. */
+    /** What is left of a TTL: the second tier does not know it. */
     public const L2_TTL_UNKNOWN = -2;
     /** The circuit breaker lets requests through. */
     public const BREAKER_CLOSED = 0;
@@ -261,7 +261,7 @@ final class Native
     public const F_STALE = 2;
     /** The request is wanted. */
     public const CANCEL_NO = 0;
-    /** None of its keys is wanted any more. */
+    /** None of the request's keys is wanted any more. */
     public const CANCEL_UNWANTED = 1;
     /** The attempt has timed out. */
     public const CANCEL_TIMEOUT = 2;
@@ -269,13 +269,13 @@ final class Native
     public const CANCEL_CLOSED = 3;
     /** A TTL: the entry never expires. */
     public const TTL_NEVER = -1;
-    /** A TTL: the configuration's. */
+    /** A TTL: that of the configuration (`cache.ttl_ms`, `cache.null_ttl_ms`). */
     public const TTL_DEFAULT = -2;
     /** A grace period: none. */
     public const STALE_NEVER = -1;
     /** A cost: the cost function's, or else the value's own. */
     public const COST_DEFAULT = -1;
-    /** A priority: the default. */
+    /** A priority: for an answer, the setting `priority` of the fetch; for a put, 0. */
     public const PRIORITY_DEFAULT = -1.7976931348623157e+308;
     /** A put that replaces a live entry keeps the expiry of that entry; `ttl_ms` applies only if there is no live entry. */
     public const PUT_F_KEEP_TTL = 1;
@@ -285,7 +285,7 @@ final class Native
     public const PUT_F_IF_PRESENT = 4;
     /** A timeout: none. */
     public const FOREVER = -1;
-    /** The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key, plus this. */
+    /** The library's own memory for an entry, in bytes. An entry whose value has a stated cost costs this, plus the value's cost, plus the length of the key. A version and tags cost extra. */
     public const ENTRY_COST = 90;
     /** An urgency: the default of a refresh. */
     public const URGENCY_BACKGROUND = -1000;
@@ -321,7 +321,7 @@ final class Native
     public const CAUSE_REPLACED = 4;
     /** The entry was removed, taken or popped. */
     public const CAUSE_REMOVED = 5;
-    /** The store was cleared or freed. */
+    /** The store was cleared. */
     public const CAUSE_CLEARED = 6;
     /** The value was refused, and never stored. */
     public const CAUSE_REFUSED = 7;
@@ -347,9 +347,9 @@ final class Native
     public const EVENT_CLOSED = 8;
     /** The second tier has a request to serve. */
     public const EVENT_L2 = 9;
-    /** In the flags of an error: it is not retried, whatever the retry policy is. */
+    /** In the flags of an error: a key that fails with it is not retried, whatever the retry policy is. */
     public const ERROR_F_PERMANENT = 1;
-    /** In the flags of an error: it forbids the fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is removed. */
+    /** In the flags of an error: there is no fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is removed. */
     public const ERROR_F_NO_STALE = 2;
     /** Positions that have a value. */
     public const COUNT_VALUES = 0;

@@ -14,7 +14,7 @@ public enum RemovalCause {
     REPLACED(4),
     /** The entry was removed, taken or popped. */
     REMOVED(5),
-    /** The store was cleared or freed. */
+    /** The store was cleared. */
     CLEARED(6),
     /** The value was refused, and never stored. */
     REFUSED(7),

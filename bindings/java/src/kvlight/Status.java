@@ -16,15 +16,15 @@ public enum Status {
     INVALID_KEY(4),
     /** Accepted: the promised events follow. */
     PENDING(5),
-    /** No event within the timeout, or the wait was interrupted by a wake-up. */
+    /** No event within the timeout, a wake-up ended the wait, or an iterator has no more entries. */
     EMPTY(6),
     /** Not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed. */
     REFUSED(7),
     /** Not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed. */
     TOO_LARGE(8),
-    /** The buffer is too small: call again with one of the length that was reported. */
+    /** The buffer is too small: call again with a buffer of the reported length. */
     TRUNCATED(9),
-    /** The attempt had ended before this answer arrived. */
+    /** Too late: the attempt had ended before, or the answer is outdated. */
     LATE(10),
     /** Not stored: the key has an entry already, or no longer has the expected value; nothing changed. */
     CONFLICT(11),
@@ -32,25 +32,25 @@ public enum Status {
     ERR_INVALID_ARG(-1),
     /** A pointer that must not be NULL is NULL. */
     ERR_NULL_POINTER(-2),
-    /** No setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json(). */
+    /** No setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings. */
     ERR_UNKNOWN_KEY(-3),
-    /** A setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting. */
+    /** A setting or a term has the wrong type, is out of range, or contradicts another; kvl_config_problem() or kvl_options_problem() describes a refused setting. */
     ERR_BAD_VALUE(-4),
     /** The runtime has been freed. */
     ERR_INVALID_HANDLE(-5),
     /** The key is longer than 65,535 bytes (KVL_KEY_MAX). */
     ERR_KEY_TOO_LONG(-6),
-    /** The value or the request is of another kind than this function needs: the bytes of an object, for example. */
+    /** The value or the request is not of the kind that this function needs: an object has no bytes, for example. */
     ERR_WRONG_KIND(-7),
     /** The index is not below the length. */
     ERR_OUT_OF_RANGE(-8),
-    /** This key of the request has been answered already. */
+    /** This key of the request has been answered already, or the request is finished. */
     ERR_ALREADY_ANSWERED(-9),
     /** Already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared. */
     ERR_ALREADY_USED(-10),
     /** The configuration has no provider: kvl_config_set_provider(). */
     ERR_NO_PROVIDER(-11),
-    /** A callback is NULL and there is no queue for the event. */
+    /** The function to call is NULL: set it, or have its events sent to a queue that kvl_queue_next() reads. */
     ERR_NO_CALLBACK(-12),
     /** Still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue. */
     ERR_BUSY(-13),
@@ -58,9 +58,9 @@ public enum Status {
     ERR_NO_MEMORY(-100),
     /** The system refused a thread. */
     ERR_NO_THREAD(-101),
-    /** The system refused a file descriptor, or has no such descriptor or handle. */
+    /** The system refused a descriptor or handle for the queue, or this function is for another system. */
     ERR_NO_FD(-102),
-    /** Not possible in this mode or on this system. */
+    /** This call cannot wait: requests go to a queue, which this thread may have to read. */
     ERR_UNSUPPORTED(-103),
     /** The file system reported an error: kvl_error_message() gives details. */
     ERR_IO(-104),
@@ -74,19 +74,19 @@ public enum Status {
     ERR_CLOSED(-200),
     /** The handle was created before a fork: create a new one in the child. */
     ERR_FORKED(-201),
-    /** This function may not be called from inside a callback, since it would wait for itself. */
+    /** This function may not be called from inside a callback, because it would wait for that callback. */
     ERR_REENTRANT(-202),
     /** The provider failed. */
     ERR_PROVIDER(-300),
     /** The timeout expired before an answer arrived. */
     ERR_TIMEOUT(-301),
-    /** The fetch was cancelled. */
+    /** The fetch was cancelled, a save or load of a cache was stopped, or the request is no longer wanted. */
     ERR_CANCELLED(-302),
-    /** The queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place. */
+    /** The queue was full of keys at least as urgent as this one, or a newer key took the place of this one: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, because such keys may wait without a place. */
     ERR_QUEUE_FULL(-303),
     /** The provider finished without an answer for this key. */
     ERR_UNANSWERED(-304),
-    /** The circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms. */
+    /** The circuit breaker is open, because the provider failed too often or the program forced it: for now, the provider receives no requests. */
     ERR_UNAVAILABLE(-305),
     /** An internal error was caught: please report it. */
     ERR_PANIC(-900),

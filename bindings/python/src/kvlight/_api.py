@@ -31,7 +31,7 @@ class Status(IntEnum):
     """accepted: the promised events follow"""
 
     EMPTY = 6
-    """no event within the timeout, or the wait was interrupted by a wake-up"""
+    """no event within the timeout, a wake-up ended the wait, or an iterator has no more entries"""
 
     REFUSED = 7
     """not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed"""
@@ -40,10 +40,10 @@ class Status(IntEnum):
     """not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed"""
 
     TRUNCATED = 9
-    """the buffer is too small: call again with one of the length that was reported"""
+    """the buffer is too small: call again with a buffer of the reported length"""
 
     LATE = 10
-    """the attempt had ended before this answer arrived"""
+    """too late: the attempt had ended before, or the answer is outdated"""
 
     CONFLICT = 11
     """not stored: the key has an entry already, or no longer has the expected value; nothing changed"""
@@ -55,10 +55,10 @@ class Status(IntEnum):
     """a pointer that must not be NULL is NULL"""
 
     ERR_UNKNOWN_KEY = -3
-    """no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json()"""
+    """no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings"""
 
     ERR_BAD_VALUE = -4
-    """a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting"""
+    """a setting or a term has the wrong type, is out of range, or contradicts another; kvl_config_problem() or kvl_options_problem() describes a refused setting"""
 
     ERR_INVALID_HANDLE = -5
     """the runtime has been freed"""
@@ -67,13 +67,13 @@ class Status(IntEnum):
     """the key is longer than 65,535 bytes (KVL_KEY_MAX)"""
 
     ERR_WRONG_KIND = -7
-    """the value or the request is of another kind than this function needs: the bytes of an object, for example"""
+    """the value or the request is not of the kind that this function needs: an object has no bytes, for example"""
 
     ERR_OUT_OF_RANGE = -8
     """the index is not below the length"""
 
     ERR_ALREADY_ANSWERED = -9
-    """this key of the request has been answered already"""
+    """this key of the request has been answered already, or the request is finished"""
 
     ERR_ALREADY_USED = -10
     """already used: a fetch handle serves one fetch, a cancel hook is set once, and an error is changed only before it is shared"""
@@ -82,7 +82,7 @@ class Status(IntEnum):
     """the configuration has no provider: kvl_config_set_provider()"""
 
     ERR_NO_CALLBACK = -12
-    """a callback is NULL and there is no queue for the event"""
+    """the function to call is NULL: set it, or have its events sent to a queue that kvl_queue_next() reads"""
 
     ERR_BUSY = -13
     """still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue"""
@@ -94,10 +94,10 @@ class Status(IntEnum):
     """the system refused a thread"""
 
     ERR_NO_FD = -102
-    """the system refused a file descriptor, or has no such descriptor or handle"""
+    """the system refused a descriptor or handle for the queue, or this function is for another system"""
 
     ERR_UNSUPPORTED = -103
-    """not possible in this mode or on this system"""
+    """this call cannot wait: requests go to a queue, which this thread may have to read"""
 
     ERR_IO = -104
     """the file system reported an error: kvl_error_message() gives details"""
@@ -118,7 +118,7 @@ class Status(IntEnum):
     """the handle was created before a fork: create a new one in the child"""
 
     ERR_REENTRANT = -202
-    """this function may not be called from inside a callback, since it would wait for itself"""
+    """this function may not be called from inside a callback, because it would wait for that callback"""
 
     ERR_PROVIDER = -300
     """the provider failed"""
@@ -127,16 +127,16 @@ class Status(IntEnum):
     """the timeout expired before an answer arrived"""
 
     ERR_CANCELLED = -302
-    """the fetch was cancelled"""
+    """the fetch was cancelled, a save or load of a cache was stopped, or the request is no longer wanted"""
 
     ERR_QUEUE_FULL = -303
-    """the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, which may wait without a place"""
+    """the queue was full of keys at least as urgent as this one, or a newer key took the place of this one: raise queue.max_keys or tasks.max_running, or fetch many keys in one call, because such keys may wait without a place"""
 
     ERR_UNANSWERED = -304
     """the provider finished without an answer for this key"""
 
     ERR_UNAVAILABLE = -305
-    """the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms"""
+    """the circuit breaker is open, because the provider failed too often or the program forced it: for now, the provider receives no requests"""
 
     ERR_PANIC = -900
     """an internal error was caught: please report it"""
