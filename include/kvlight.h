@@ -1288,8 +1288,7 @@ KVL_API kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progre
  * @threads one
  * @since 0.1
  */
-KVL_API
-const char *kvl_options_problem(const kvl_options_t *options);
+KVL_API const char *kvl_options_problem(const kvl_options_t *options);
 
 /**
  * Frees options. Fetches that were started with them continue.
@@ -1977,11 +1976,7 @@ kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache,
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_cache_touch(kvl_cache_t *cache,
-                             const uint8_t *key,
-                             size_t key_len,
-                             int64_t ttl_ms);
+KVL_API kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const uint8_t *key, size_t key_len, int64_t ttl_ms);
 
 /**
  * Removes the entry under a key.

@@ -244,7 +244,7 @@ namespace Kvlight
         internal const int EVENT_L2 = 9;
         /// <summary>In the flags of an error: a key that fails with it is not retried, whatever the retry policy is.</summary>
         internal const int ERROR_F_PERMANENT = 1;
-        /// <summary>In the flags of an error: it forbids the fallback. The expired entry (stale.ttl_ms) is not served instead of the error, and is removed.</summary>
+        /// <summary>In the flags of an error: there is no fallback. The expired entry (stale.ttl_ms) is not served instead of the error, and is removed.</summary>
         internal const int ERROR_F_NO_STALE = 2;
         /// <summary>Positions that have a value.</summary>
         internal const int COUNT_VALUES = 0;

@@ -242,7 +242,7 @@ final class NativeApi {
     static final int EVENT_L2 = 9;
     /** In the flags of an error: a key that fails with it is not retried, whatever the retry policy is. */
     static final int ERROR_F_PERMANENT = 1;
-    /** In the flags of an error: it forbids the fallback. The expired entry ({@code stale.ttl_ms}) is not served instead of the error, and is removed. */
+    /** In the flags of an error: there is no fallback. The expired entry ({@code stale.ttl_ms}) is not served instead of the error, and is removed. */
     static final int ERROR_F_NO_STALE = 2;
     /** Positions that have a value. */
     static final int COUNT_VALUES = 0;
