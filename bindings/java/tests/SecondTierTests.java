@@ -26,7 +26,7 @@ final class SecondTierTests {
     private static class MemoryTier implements SecondTier {
         private record Row(byte[] token, Entry entry) {}
 
-        final List<String> calls = Collections.synchronizedList(new ArrayList<>());
+        final List<String> calls = Scenarios.list();
         private final Map<byte[], Row> rows = new TreeMap<>(Arrays::compare);
         private long tokens;
         volatile boolean isDown;
