@@ -1,4 +1,4 @@
-//! The peers of the bench behind the same C functions as kvlight, so that runs differ only in the cache.
+//! The caches that kvlight is compared with (its peers), behind C functions of the same form as kvlight's, so that runs differ only in the cache.
 //!
 //! Keys and values are like kvlight's: keys of any length, short ones without an allocation; a value is one reference-counted
 //! allocation. All hash with foldhash, the fast kind that kvlight uses, and a random seed. All allocate with the system's

@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include <kvlight.h>
 
-/* CPython 3.9 has METH_FASTCALL and PyUnicode_AsUTF8AndSize(), but its headers hide them: they joined the stable ABI in 3.10. */
+/* CPython 3.9 has METH_FASTCALL and PyUnicode_AsUTF8AndSize(), but they joined the stable ABI only in 3.10: headers hide them while Py_LIMITED_API
+ * is 3.9. */
 #ifndef METH_FASTCALL
 #define METH_FASTCALL 0x0080
 #endif
@@ -55,7 +56,7 @@ static inline PyObject *box_content(void *box)
 void box_dropped(void *box);
 void drops_release_objects(DropStack *drops);
 
-/* Above 0 during a call of the library after which this thread itself releases the dropped objects. */
+/* Above 0 while this thread is in a call into the library, and will itself release the dropped objects when that call returns. */
 extern _Thread_local int releases_own_drops;
 
 static inline void drops_release_pending(DropStack *drops)
@@ -95,7 +96,7 @@ typedef struct {
 } State;
 
 State *state_of_type(PyTypeObject *type, PyObject **module);
-/* Raises the exception of a status and returns NULL. NULL stands for the status's own message. */
+/* Raises the exception for a status, and returns NULL. Without a message (NULL), the exception has that of the status. */
 PyObject *raise_status(State *state, kvl_status_t status, const char *message);
 /* Like raise_status(), with the message of `error`, which may be NULL, and for KVL_ERR_IO its errno. */
 PyObject *raise_error(State *state, kvl_status_t status, const kvl_error_t *error);
@@ -176,7 +177,7 @@ struct Engine {
     Waiter *recycled;   /* a waiter for the next fetch, or NULL */
     size_t waiting;     /* the length of the list */
     bool reads_store_first; /* whether a fetch without options can start with a lookup in the store */
-    bool gathers;           /* the keys that one turn of the loop asks for share requests */
+    bool gathers;           /* keys that are asked for in the same turn of the loop share requests */
     bool is_gathering;      /* in this turn keys gather, and the loop will call the pump's _end_turn() */
     unsigned long long last_request; /* the number of the newest request */
 };
@@ -198,7 +199,7 @@ struct Waiter {
     PyObject *outcome, *error; /* what the fetch ended with: a value or a list, or else an exception */
 };
 
-/* A request of the provider (request.c). */
+/* A request to the provider (request.c). */
 typedef struct {
     PyObject_HEAD
     State *state;
@@ -217,7 +218,7 @@ typedef struct {
     kvl_status_t status;
 } Outcome;
 
-enum { MAX_OUTCOMES = 256 }; /* an Outcomes, which is on the stack, has 8 KiB with this */
+enum { MAX_OUTCOMES = 256 }; /* makes an Outcomes, which is on the stack, 8 KiB large */
 
 /* The outcomes that were taken out of the queue together. */
 typedef struct {
@@ -232,7 +233,7 @@ struct Pump {
     State *state;
     PyObject *module;
     Engine *engine; /* borrowed; NULL once the engine has ended */
-    PyObject *kept_engine; /* the engine, while a fetch is in progress: the loop holds the pump, and so the engine and its waiters */
+    PyObject *kept_engine; /* the engine while a fetch is in progress, otherwise NULL: the loop holds the pump, and this keeps the engine alive */
     PyObject *loop;
     PyObject *requests; /* the unfinished requests of an engine that has ended */
     unsigned long thread; /* the loop's thread */
@@ -284,7 +285,7 @@ void waiter_link(Waiter *waiter);
 void waiter_unlink(Waiter *waiter);
 /* The library's callback for the outcome of a fetch of one key. Keeps the outcome for outcomes_deliver(), since no code of the program may run here. */
 void waiter_take_result(void *waiter, const kvl_result_t *result);
-/* Delivers all outcomes, even after one has raised. Returns 0, or -1 with the first exception that is not an Exception. */
+/* Delivers all outcomes, even after one has raised. Returns 0, or -1 with the first raised BaseException that is no `Exception`, such as KeyboardInterrupt. */
 int outcomes_deliver(State *state, Outcomes *outcomes);
 int waiter_deliver_result(Waiter *waiter, const kvl_result_t *result);
 int waiter_deliver_results(Waiter *waiter, const kvl_results_t *results);

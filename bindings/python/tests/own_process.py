@@ -1,4 +1,4 @@
-"""Runs tests in interpreters of their own, since they count threads or memory, fork or might hang. Also other functions that tests share."""
+"""Runs a test in its own interpreter: one that counts threads, measures memory, forks, or might hang. Also has functions that tests share."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class MemoryTier < Kvlight::SecondTier
   end
 end
 
-# On a busy machine a lookup may take long.
+# On a busy machine a lookup may take a long time.
 PATIENT = { l2_timeout_ms: 60_000, l2_wait_ms: 60_000 }.freeze
 
 # Waits until the block returns true, at most 30 seconds.
@@ -103,7 +103,7 @@ scenario "t02 two caches share what one loaded" do
   [one, other].each(&:close)
 end
 
-scenario "t02 values of any kind are shared if Strings can be made of them" do
+scenario "t02 values of any kind are shared if they can be dumped to Strings" do
   tier = MemoryTier.new
   values = { "s" => "text", "n" => nil, "o" => [1, { two: 3.0 }] }
   functions = { dump: Marshal.method(:dump), load: Marshal.method(:load) }
@@ -116,7 +116,7 @@ scenario "t02 values of any kind are shared if Strings can be made of them" do
   equal plain.fetch_all(%w[s o]), ["text", [:mine]], "without the functions"
   plain.put("s", [:stays])
   eventually { !tier.has?("s") }
-  equal plain.get("s"), [:stays], "a value that stays here replaces its entry"
+  equal plain.get("s"), [:stays], "a value that cannot be shared replaces its key's entry"
   [one, other, plain].each(&:close)
 end
 
@@ -182,7 +182,7 @@ scenario "t07 what could not be written is written again" do
   tasks.close
 end
 
-scenario "t07 a removal that fails is repeated, even if it has cleared the list of its keys" do
+scenario "t07 a removal that fails is repeated, even if the tier emptied the list of keys" do
   reached = Thread::Queue.new
   resume = Thread::Queue.new
   encodings = []
@@ -235,7 +235,7 @@ scenario "t01 a hit that comes after the close is no failure of the second tier"
   equal reported, [], "what is reported"
 end
 
-scenario "t01 a slow second tier delays a fetch by its time limit at most" do
+scenario "t01 a slow second tier delays a fetch by l2_timeout_ms at most" do
   resume = Thread::Queue.new
   tier = Class.new(MemoryTier) { define_method(:read) { |keys| resume.pop && super(keys) } }.new
   tasks = Kvlight::Tasks.new(second_tier: tier, l2_timeout_ms: 1) { |keys| keys.to_h { [_1, "loaded"] } }

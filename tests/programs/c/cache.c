@@ -646,12 +646,12 @@ static void s14_take_pop_trim_and_resize_report_their_causes(void)
 
 static void s14_a_put_does_not_report_its_own_key_as_evicted(void)
 {
-    struct removals named, removals;
+    struct removals victims, removals;
     kvl_clock_t *clock = NULL;
     kvl_config_t *config = config_of(2);
     kvl_cache_t *cache;
 
-    memset(&named, 0, sizeof named);
+    memset(&victims, 0, sizeof victims);
     memset(&removals, 0, sizeof removals);
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     STATUS(kvl_config_set_clock(config, clock), KVL_OK);
@@ -661,13 +661,13 @@ static void s14_a_put_does_not_report_its_own_key_as_evicted(void)
     STATUS(put_for(cache, "due", 10), KVL_OK);
     STATUS(put(cache, "a", "1"), KVL_OK);
     STATUS(kvl_clock_advance(clock, 20), KVL_OK);
-    STATUS(kvl_cache_put_with_victims(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &named), KVL_OK);
-    CHECK(named.times == 0 && removals.by_cause[KVL_CAUSE_EXPIRED] == 1 && removals.by_cause[KVL_CAUSE_REPLACED] == 1);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &victims), KVL_OK);
+    CHECK(victims.times == 0 && removals.by_cause[KVL_CAUSE_EXPIRED] == 1 && removals.by_cause[KVL_CAUSE_REPLACED] == 1);
     STATUS(put(cache, "b", "1"), KVL_OK);
-    STATUS(kvl_cache_put_with_victims(cache, KEY("c"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &named), KVL_OK);
-    CHECK(named.times == 1 && removals.times == 3);
-    TEXT(named.key, "a");
-    STATUS(kvl_cache_put_with_victims(cache, KEY("d"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), NULL, &named), KVL_ERR_NO_CALLBACK);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("c"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &victims), KVL_OK);
+    CHECK(victims.times == 1 && removals.times == 3);
+    TEXT(victims.key, "a");
+    STATUS(kvl_cache_put_with_victims(cache, KEY("d"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), NULL, &victims), KVL_ERR_NO_CALLBACK);
     STATUS(has(cache, "d"), KVL_MISS);
     kvl_cache_release(cache);
     kvl_clock_release(clock);
@@ -725,7 +725,7 @@ static void l09_a_rejected_configuration_states_the_reason(void)
 /* Concurrent use by many threads. */
 enum { THREADS = 8, ROUNDS = 2000, KEYS = 64 };
 
-struct crowd {
+struct worker {
     kvl_cache_t *cache;
     unsigned seed;
     int wrong;
@@ -733,8 +733,8 @@ struct crowd {
 
 static void *use_concurrently(void *user_data)
 {
-    struct crowd *crowd = user_data;
-    unsigned x = crowd->seed;
+    struct worker *worker = user_data;
+    unsigned x = worker->seed;
     int i;
 
     for (i = 0; i < ROUNDS; i++) {
@@ -750,31 +750,31 @@ static void *use_concurrently(void *user_data)
         switch ((x >> 24) % 8) {
         case 0:
         case 1:
-            status = put(crowd->cache, key, text);
+            status = put(worker->cache, key, text);
             break;
         case 2:
-            kvl_cache_remove(crowd->cache, KEY(key));
+            kvl_cache_remove(worker->cache, KEY(key));
             break;
         case 3:
-            if (kvl_cache_get_into(crowd->cache, KEY(key), buf, sizeof buf, &len) == KVL_VALUE)
+            if (kvl_cache_get_into(worker->cache, KEY(key), buf, sizeof buf, &len) == KVL_VALUE)
                 status = len == strlen(text) && memcmp(buf, text, len) == 0 ? KVL_OK : KVL_MISS;
             break;
         case 4:
-            if (kvl_cache_take(crowd->cache, KEY(key), &value) == KVL_VALUE && !is_text(value, text))
+            if (kvl_cache_take(worker->cache, KEY(key), &value) == KVL_VALUE && !is_text(value, text))
                 status = KVL_MISS;
             break;
         case 5:
-            kvl_cache_pop(crowd->cache, &value);
+            kvl_cache_pop(worker->cache, &value);
             kvl_value_release(value);
             break;
         default:
-            if (kvl_cache_get(crowd->cache, KEY(key), &value) == KVL_VALUE && !is_text(value, text))
+            if (kvl_cache_get(worker->cache, KEY(key), &value) == KVL_VALUE && !is_text(value, text))
                 status = KVL_MISS;
         }
-        if (status != KVL_OK || kvl_cache_len(crowd->cache) > 32)
-            crowd->wrong++;
+        if (status != KVL_OK || kvl_cache_len(worker->cache) > 32)
+            worker->wrong++;
     }
-    kvl_cache_release(crowd->cache);
+    kvl_cache_release(worker->cache);
     return NULL;
 }
 
@@ -784,21 +784,21 @@ static void s02_the_limits_hold_for_every_observer(const char *shards)
     kvl_cache_t *cache;
     kvl_stats_t stats;
     pthread_t threads[THREADS];
-    struct crowd crowd[THREADS];
+    struct worker workers[THREADS];
     uint64_t removed;
     int i;
 
     STATUS(kvl_config_set(config, "cache.shards", shards), KVL_OK);
     cache = cache_of(config);
     for (i = 0; i < THREADS; i++) {
-        crowd[i].cache = kvl_cache_retain(cache);
-        crowd[i].seed = (unsigned)i + 1;
-        crowd[i].wrong = 0;
-        CHECK(pthread_create(&threads[i], NULL, use_concurrently, &crowd[i]) == 0);
+        workers[i].cache = kvl_cache_retain(cache);
+        workers[i].seed = (unsigned)i + 1;
+        workers[i].wrong = 0;
+        CHECK(pthread_create(&threads[i], NULL, use_concurrently, &workers[i]) == 0);
     }
     for (i = 0; i < THREADS; i++) {
         CHECK(pthread_join(threads[i], NULL) == 0);
-        CHECK(crowd[i].wrong == 0);
+        CHECK(workers[i].wrong == 0);
     }
     /* S12: the counters are exact once no call is running. */
     STATUS(kvl_cache_stats(cache, &stats, sizeof stats), KVL_OK);
