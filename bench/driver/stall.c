@@ -341,7 +341,7 @@ int main(int argc, char **argv)
         measure("filling", shards, make, fill, end_cache);
         measure("clear", shards, make_full, clear, end_cache);
         measure("trim to 1 %", shards, make_full, trim, end_cache);
-        measure("resize to 9", shards, make_full, resize, end_cache);
+        measure("resize to 9 entries", shards, make_full, resize, end_cache);
         measure("other number of shards", shards, make_quarter, change_shards, end_cache);
         measure("expiry at one instant", shards, make_full, expire, end_cache);
         measure("statistics", shards, make_full, count, end_cache);

@@ -88,7 +88,7 @@ fn is_run(mark: &str) -> bool {
     LANGUAGES.iter().any(|language| language.mark == mark && language.quoted.is_empty())
 }
 
-/// Installs the Python package in `folder`, with the library of this test run.
+/// Installs the Python package into `folder`, built with the library of this test run.
 fn python_package(folder: &Path) -> PathBuf {
     let package = folder.join("python");
     BUILT.call_once(|| {
@@ -325,7 +325,7 @@ fn every_link_has_a_target() {
     assert!(lost.is_empty(), "links without a target:\n  {}", lost.join("\n  "));
 }
 
-/// Functions, types and constants that the documents and the manual page name must be in the header.
+/// Every function, type and constant named in the documents or the manual page must be in the header.
 #[test]
 fn every_name_of_the_library_is_in_its_header() {
     if !projects::are_there() {
@@ -606,14 +606,15 @@ fn only_a_whole_version_is_found() {
     assert!(!["25.0.2.1", "10.2.1", "0.2.17", "0.2.1.4", "0.2"].iter().any(|text| has_version(text, "0.2.1")));
 }
 
-/// Each file that names the version is in the first step of a release. Generated files and lock files follow the others.
+/// Each file that names the version is listed in the first step of a release, except generated files and lock files, which are made from the
+/// others.
 #[test]
 fn every_file_with_the_version_is_in_the_steps_of_a_release() {
     let steps = fs::read_to_string(here().join("packaging/PUBLISH.md")).expect("the file exists");
     let (_, steps) = steps.split_once("1. The version").expect("the first step is about the version");
     let step = steps.split("\n2. ").next().unwrap_or_default();
     let mut git = Command::new("git");
-    // If this folder is inside another repository but no part of it, git would list nothing. Asked for Cargo.toml as well, it fails instead.
+    // If this folder lies inside another repository that does not track it, git would list nothing. Naming Cargo.toml as well makes it fail.
     git.args(["ls-files", "--error-unmatch", "--", "Cargo.toml", "."]).current_dir(here());
     let Ok(files) = library::run(&mut git) else {
         println!("NOT RUN: without git the files of the repository cannot be told from built ones");
@@ -641,7 +642,7 @@ fn the_parser_of_pages_finds_blocks_and_test_names() {
     assert!(is_test_name("f07_stored_before_told") && is_test_name("f16a_withdrawn") && !is_test_name("fn07_x") && !is_test_name("f07_ x"));
 }
 
-/// Each path that the documents for contributors name exists. A word in capitals stands for any name, as in
+/// Each path named in the documents for contributors exists. A word in capitals stands for any name, as in
 /// `bindings/LANGUAGE/tests/run.sh`. A path may lack its first folders or its extension.
 #[test]
 fn every_path_that_is_named_exists() {

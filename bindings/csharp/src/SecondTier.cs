@@ -103,8 +103,8 @@ namespace Kvlight
 
         /// <summary>The key has an entry.</summary>
         /// <param name="data">The data of its entry.</param>
-        /// <param name="ttlLeftMs">What is left of its TTL, in milliseconds; -1: it does not expire in the second tier. With -1 and TtlUnknown, the TTL with
-        /// which it was written begins anew.</param>
+        /// <param name="ttlLeftMs">What is left of its TTL, in milliseconds; -1: it does not expire in the second tier. With -1, and with
+        /// TtlUnknown, the whole TTL with which the entry was written begins again.</param>
         /// <param name="token">Identifies this very entry, for a Fill that may replace it; null: there is no token.</param>
         /// <returns>What is known of the key.</returns>
         public static TierFound Hit(byte[] data, long ttlLeftMs = TtlUnknown, byte[] token = null) =>

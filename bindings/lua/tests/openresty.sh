@@ -115,7 +115,7 @@ expect "$(cat "$work/one" "$work/two")" "user slow
 user slow" "two concurrent requests for one key"
 expect "$(get /loaded)" "a slow b" "the provider was called once for both"
 curl -s --max-time 0.1 --unix-socket "$work/socket" 'http://nginx/fetch?key=slow2' || true
-expect "$(get '/fetch?key=slow2')" "user slow2" "a fetch after a client that disconnected, whose provider continues"
+expect "$(get '/fetch?key=slow2')" "user slow2" "a fetch of a key whose first client disconnected: the provider that was called for it continues"
 expect "$(get /loaded)" "a slow b slow2" "the provider was called once for both clients"
 expect "$(get /batch)" "user a user b user a" "a batch"
 expect "$(get '/fetch?key=broken')" "failed: the database is down" "an error of the provider"

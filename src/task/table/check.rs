@@ -85,18 +85,18 @@ impl<H: Host> Table<H> {
             Standing::Current => key_state.current == Some(id),
             Standing::Overtaken { .. } => key_state.overtaken.iter().filter(|other| **other == id).count() == 1,
         };
-        ensure(listed, || format!("a flight of {key:?} is {:?}, but its key state does not list it so", flight.standing))?;
+        ensure(listed, || format!("a flight of {key:?} is {:?}, but its key state does not list it as such", flight.standing))?;
         let open = |fetch: FetchId, position: u32| {
             self.fetches.get(fetch).is_some_and(|fetch| fetch.positions[position as usize] == Position::Open(id))
         };
         let waiters = flight.waiters.iter().filter(|waiter| open(waiter.fetch, waiter.position));
         let wishes = waiters.map(|waiter| self.wish_at(waiter.fetch, waiter.position as usize));
-        ensure(flight.demand.covers(wishes), || format!("the demand for {key:?} is not the sum of its waiters and refreshes"))?;
+        ensure(flight.demand.covers(wishes), || format!("the demand for {key:?} does not include all its waiters"))?;
         let demand = flight.demand.total() as usize;
         ensure(demand >= flight.joined(), || format!("{} fetches joined {key:?}, and its demand is {demand}", flight.joined()))?;
         let wanted = || ensure(!flight.demand.is_empty(), || format!("{key:?} waits although it is not wanted: {:?}", flight.phase));
-        let continues = !flight.continues || (flight.demand.is_empty() && flight.standing == Standing::Current);
-        ensure(continues, || format!("{key:?} continues, but has demand or is overtaken"))?;
+        let may_continue = !flight.continues || (flight.demand.is_empty() && flight.standing == Standing::Current);
+        ensure(may_continue, || format!("{key:?} continues, but has demand or is overtaken"))?;
         match flight.phase {
             Phase::Running { request, index } => {
                 let part = self.requests.get(request).and_then(|request| request.open_flight(index as usize));
@@ -125,13 +125,13 @@ impl<H: Host> Table<H> {
     fn check_fetch(&self, id: FetchId) -> CheckResult {
         let fetch = &self.fetches[id];
         let nth = fetch.arrival;
-        // The fetch that started a flight is removed with the last waiter of the flight, which may take several steps.
+        // A fetch that started a flight stays until all waiters of the flight are settled, which may take several steps.
         let has_ended = fetch.open == 0 && fetch.waiting == 0 && !self.backlog.settles();
         ensure(!has_ended, || format!("fetch {nth} has ended and was not removed"))?;
         let open = fetch.open_flights().count();
         ensure(open == fetch.open, || format!("fetch {nth} has {open} open positions, but {} are counted", fetch.open))?;
         for (position, flight) in fetch.open_flights() {
-            // A position that was not processed yet, or will not be, because the batch failed as a whole.
+            // Such a position has not been asked for yet, or never will be, because the fetch is ending or the table is closed.
             let is_unasked = (fetch.is_asking || fetch.is_ending || self.life == Acceptance::Closed) && flight == FlightId::NULL;
             if is_unasked || (self.backlog.settles() && self.flights.get(flight).is_none()) {
                 continue;
@@ -160,7 +160,7 @@ impl<H: Host> Table<H> {
         for (at, part) in request.parts.iter().enumerate() {
             if let Part::Hedge { flight, .. } = part {
                 wanted += 1;
-                let flight = self.flights.get(*flight).ok_or_else(|| format!("key {at} of request {nth} repeats the key of no flight"))?;
+                let flight = self.flights.get(*flight).ok_or_else(|| format!("key {at} of request {nth} hedges a flight that is gone"))?;
                 let runs = matches!(flight.phase, Phase::Running { request, .. } if self.requests[request].hedge == Hedge::By(id));
                 ensure(runs, || format!("key {at} of request {nth} repeats a key that no other request has"))?;
             }
@@ -173,7 +173,7 @@ impl<H: Host> Table<H> {
         ensure(wanted == request.wanted, || format!("{wanted} keys of request {nth} are wanted, but {} are counted", request.wanted))?;
         let open = (0..request.parts.len()).any(|index| request.open_flight(index).is_some());
         ensure(request.is_finishing == self.backlog.finishes(id), || {
-            format!("request {nth} is finishing without long work, or the reverse")
+            format!("request {nth} is finishing without long work for that, or has such work without finishing")
         })?;
         ensure(wanted > 0 || !open || request.is_finishing, || format!("request {nth} has no wanted key, but was not cancelled"))?;
         ensure(!request.is_done() || request.hold == Hold::Nothing || request.is_finishing, || {
@@ -201,7 +201,7 @@ impl<H: Host> Table<H> {
         ensure(overdue == 0 || full, || "a request keeps its slot although it could be abandoned".into())
     }
 
-    /// Each deadline has a cause: none is left of something that has ended.
+    /// Each deadline has a cause: nothing that has ended leaves its deadline behind.
     fn check_deadlines(&self) -> CheckResult {
         let fetches = self.fetches.values().filter(|fetch| fetch.deadline.is_some_and(|timer| timer.at < Moment::NEVER));
         let attempts = self.requests.values().filter(|request| matches!(request.time, Time::Until(_)));
@@ -230,9 +230,9 @@ impl<H: Host> Table<H> {
         self.queue.check()?;
         let waiting = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued | Phase::Retried { .. })).count();
         ensure(waiting == self.queue.len(), || format!("{waiting} flights wait, but the queue has {}", self.queue.len()))?;
-        let is_rated = self.rate_wait.is_some_and(|wait| self.deadlines.holds(wait.timer, Due::Rate));
-        let is_later = self.backlog.forms() || self.is_firing || self.life == Acceptance::Closed;
-        if !self.slots.is_free() || waiting == 0 || is_rated || is_later {
+        let waits_for_rate = self.rate_wait.is_some_and(|wait| self.deadlines.holds(wait.timer, Due::Rate));
+        let is_left_for_later = self.backlog.forms() || self.is_firing || self.life == Acceptance::Closed;
+        if !self.slots.is_free() || waiting == 0 || waits_for_rate || is_left_for_later {
             return Ok(());
         }
         let lingers = !self.settings.batch_linger.is_zero();
@@ -241,6 +241,6 @@ impl<H: Host> Table<H> {
         ensure(waiting < self.settings.batch_max_keys as usize, || "a full request lingers although a slot is free".into())?;
         ensure(!self.queue.is_full(), || "keys linger in a full queue although a slot is free".into())?;
         let armed = self.linger.is_some_and(|timer| self.deadlines.holds(timer, Due::Linger));
-        ensure(armed || !lingers, || "keys linger, but no deadline ends it".into())
+        ensure(armed || !lingers, || "keys linger, but no deadline ends that".into())
     }
 }

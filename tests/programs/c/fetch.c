@@ -1,9 +1,9 @@
 /* Fetch handles: cancelling, waiting, changing the urgency, and carrying a context for the provider.
- * Statuses not reached here: KVL_ERR_PANIC, and KVL_ERR_FORKED, which tasks.c reaches. */
+ * Of the statuses of these functions, not reached here: KVL_ERR_PANIC, and KVL_ERR_FORKED, which tasks.c reaches. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
-static void f09_a_fetch_cancelled_before_the_call_starts_nothing(void)
+static void f09_a_call_with_a_cancelled_handle_loads_nothing(void)
 {
     struct fixture fixture;
     struct recorder recorder;
@@ -282,7 +282,7 @@ static void l09_null_is_refused_or_ignored(void)
 int main(void)
 {
     silence_unused_warnings();
-    f09_a_fetch_cancelled_before_the_call_starts_nothing();
+    f09_a_call_with_a_cancelled_handle_loads_nothing();
     f09_a_fetch_can_be_cancelled_while_it_waits_and_afterwards();
     f09_releasing_a_fetch_does_not_cancel_it();
     f13_urgency_can_be_set_before_and_while_a_fetch_waits();

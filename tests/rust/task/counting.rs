@@ -1,4 +1,4 @@
-//! What the table counts and reports about itself, as far as no other test covers it (rules S12, S12a, F03, F10, F13, F20, F22, L05).
+//! The table's counts and reports, and some rules of deadlines and late answers, where no other test covers them (rules S12, S12a, F03, F10, F13, F20, F22, L05).
 
 use super::harness::{Harness, Summary, bytes, failed_with, ms, value};
 use kvlight::base::config::{BatchMode, RetryShape};
