@@ -106,7 +106,7 @@ extern "C" {
 #define KVL_INVALID_KEY 4
 /** accepted: the promised events follow */
 #define KVL_PENDING 5
-/** no event within the timeout, a wake-up ended the wait, or an iterator has no more entries */
+/** nothing within the timeout, a wake-up ended the wait, or an iterator has no more entries */
 #define KVL_EMPTY 6
 /** not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed */
 #define KVL_REFUSED 7
@@ -816,7 +816,7 @@ typedef struct kvl_stats_t {
     uint64_t l2_stolen;
     /** Requests that looked keys up in the second tier. */
     uint64_t l2_reads;
-    /** Puts and removals that were written to the second tier. */
+    /** Puts, removals and clears that were written to the second tier. */
     uint64_t l2_writes;
     /** Keys that could not be written to the second tier. Their puts and removals are sent again. */
     uint64_t l2_write_errors;

@@ -138,7 +138,7 @@ struct identity {
 
 private:
     /* Two files may each have a type of the same name in an unnamed namespace or in a function. g++ marks the names of such types, so
-       that they are never equal; clang++ does not. But the name that clang++ gives to a type in a function has a `Z` more than its spelling. */
+       that they are never equal; clang++ does not. But the name that clang++ gives to a type in a function has one more `Z` than its spelling. */
     bool is_of_the_whole_program() const noexcept
     {
         const char *name = info->name();

@@ -40,7 +40,7 @@ type gone struct{ error }
 
 func (g gone) Unwrap() error { return g.error }
 
-// Gone marks an error like Permanent, and an older value is invalid too: it is removed from the store and not served as a fallback
+// Gone marks an error like Permanent, and also ends the fallback: an expired value of the key is removed from the store, and not served
 // ("stale.ttl_ms").
 func Gone(err error) error { return gone{Permanent(err)} }
 

@@ -173,7 +173,7 @@ type Stats struct {
 	L2Stolen uint64
 	// Requests that looked keys up in the second tier.
 	L2Reads uint64
-	// Puts and removals that were written to the second tier.
+	// Puts, removals and clears that were written to the second tier.
 	L2Writes uint64
 	// Keys that could not be written to the second tier. Their puts and removals are sent again.
 	L2WriteErrors uint64

@@ -112,7 +112,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.capacity = v.count();
     "cache.cost_limit" Int(-1, MAX), "-1", engine, "The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies or, if the program states the cost of its value, the stated cost plus the length of the key plus KVL_ENTRY_COST.",
         |s, v| s.cache.cost_limit = v.limit();
-    "cache.shards" Int(0, 4096), "0", engine, "The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, several shards, each with at least 1 MiB of cache.cost_limit.",
+    "cache.shards" Int(0, 4096), "0", engine, "The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, as many shards as leave each of them at least 1 MiB of cache.cost_limit, by the number of processors.",
         |s, v| s.cache.shards = (v.int() > 0).then(|| v.small());
     "cache.ttl_ms" Int(-1, MAX), "-1", engine, "The TTL of values, in milliseconds; -1 never expires them; 0 stores no values.",
         |s, v| s.cache.ttl_ms = v.limit();
@@ -134,7 +134,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.error_ttl_ms = v.count();
     "cache.error_capacity" Int(1, COUNT), "1024", engine, "The maximum number of remembered errors; the oldest are forgotten first. All remembered errors together use at most cache.error_capacity KiB of memory.",
         |s, v| s.cache.error_capacity = v.count();
-    "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. The limit is lower for a small cache: the waiting entries may not be more, or cost more, than the cache may hold.",
+    "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. Unless it is -1, the limit is lower for a small cache: no more entries may wait than the cache may hold (but at least 16), and they may cost no more than it may hold.",
         |s, v| s.cache.max_pending_removals = v.limit();
     "tasks.max_running" Int(1, 65_536), "4", engine, "The maximum number of requests that are with the provider at a time. Each of them holds a slot. Requests counted by tasks.max_abandoned come on top.",
         |s, v| s.tasks.max_running = v.small();

@@ -151,7 +151,7 @@ statistics! {
         "Keys whose lease was taken over from a process that took too long (l2.wait_ms).";
     l2_reads: counter, "l2.reads", "kvlight_l2_reads", "", |s| s.tasks.tier_reads; "Requests that looked keys up in the second tier.";
     l2_writes: counter, "l2.writes", "kvlight_l2_stores", "result=written", |s| s.tasks.tier_writes;
-        "Puts and removals that were written to the second tier.";
+        "Puts, removals and clears that were written to the second tier.";
     l2_write_errors: counter, "l2.write_errors", "kvlight_l2_stores", "result=error", |s| s.tasks.tier_write_errors;
         "Keys that could not be written to the second tier. Their puts and removals are sent again.";
     l2_fills: counter, "l2.fills", "kvlight_l2_stores", "result=filled", |s| s.tasks.tier_fills;

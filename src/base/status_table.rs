@@ -8,7 +8,7 @@ statuses! {
     MISS = 3, final, "not in the store";
     INVALID_KEY = 4, final, "the validator refused the key";
     PENDING = 5, final, "accepted: the promised events follow";
-    EMPTY = 6, final, "no event within the timeout, a wake-up ended the wait, or an iterator has no more entries";
+    EMPTY = 6, final, "nothing within the timeout, a wake-up ended the wait, or an iterator has no more entries";
     REFUSED = 7, final, "not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed";
     TOO_LARGE = 8, final, "not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed";
     TRUNCATED = 9, final, "the buffer is too small: call again with a buffer of the reported length";

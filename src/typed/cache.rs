@@ -139,7 +139,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     }
 
     /// Stores `value` under `key` if there is no entry, in one step. Knowing that the key is absent is an entry, too. Returns whether the
-    /// value was stored. An error if the version or a tag is out of range.
+    /// value was stored. Fails if the version or a tag is out of range.
     pub fn put_if_absent<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>, terms: EntryTerms) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -209,7 +209,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     }
 
     /// Gives the entry of `key` a new TTL, counted from now: `ttl`, or that of the settings. Counts as a use of the entry, but not as a
-    /// lookup. Returns whether there was an entry. An error if the TTL is 0.
+    /// lookup. Returns whether there was an entry. Fails if the TTL, stated or configured, is 0.
     pub fn touch<Q: KeyBytes + ?Sized>(&self, key: &Q, ttl: Option<Duration>) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,

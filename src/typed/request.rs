@@ -104,8 +104,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.ticket.fail(index, of_provider(Arc::from(error.into()), true)) == Status::OK
     }
 
-    /// Fails the key at `index` like [`LoadRequest::fail_permanently`]. An older value is invalid too: it is removed from the cache, and
-    /// not served as a fallback (`stale.ttl_ms`).
+    /// Fails the key at `index` like [`LoadRequest::fail_permanently`]. An expired entry of the key is removed from the cache,
+    /// and not served as a fallback (`stale.ttl_ms`).
     pub fn fail_gone(&self, index: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
         self.ticket.fail(index, of_provider(Arc::from(error.into()), true).forbidding_stale()) == Status::OK
     }

@@ -188,8 +188,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         self.core().fetch_wait(keys, &call).map_err(FetchError::of)
     }
 
-    /// Reloads keys in the background. The cache keeps its current entries until the new ones are stored; a failed load removes them only
-    /// with [`super::LoadRequest::fail_gone`].
+    /// Reloads keys in the background. The cache keeps its current entries until the new ones are stored, also if a load fails. Only
+    /// [`super::LoadRequest::fail_gone`] removes an entry, if it has expired.
     pub fn refresh<'k, Q: KeyBytes + ?Sized + 'k>(&self, keys: impl IntoIterator<Item = &'k Q>) -> Result<(), FetchError>
     where
         K: Borrow<Q>,

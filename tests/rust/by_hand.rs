@@ -303,7 +303,7 @@ const CALLED_BY_NO_FUZZER: &[&str] = &[
     "kvl_value_new_extern",
     "kvl_value_new_space",
     "kvl_value_retain",
-    // What only says something.
+    // Functions that only return information.
     "kvl_cache_capacity",
     "kvl_cache_cost_limit",
     "kvl_clock_now_ms",

@@ -42,8 +42,8 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Like PermanentException, and an older value is invalid too: it is removed from the cache, and not served as a fallback
-    /// (StaleTtlMs).</summary>
+    /// <summary>Like PermanentException, and also ends the fallback: an expired value of the key is removed from the cache, and not
+    /// served (StaleTtlMs).</summary>
     public class GoneException : PermanentException
     {
         /// <summary>Creates an exception.</summary>

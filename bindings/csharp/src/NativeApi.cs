@@ -22,7 +22,7 @@ namespace Kvlight
         internal const int INVALID_KEY = 4;
         /// <summary>accepted: the promised events follow</summary>
         internal const int PENDING = 5;
-        /// <summary>no event within the timeout, a wake-up ended the wait, or an iterator has no more entries</summary>
+        /// <summary>nothing within the timeout, a wake-up ended the wait, or an iterator has no more entries</summary>
         internal const int EMPTY = 6;
         /// <summary>not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed</summary>
         internal const int REFUSED = 7;

@@ -269,7 +269,7 @@ namespace Kvlight
         /// <summary>Requests that looked keys up in the second tier.</summary>
         public long L2Reads => numbers[85];
 
-        /// <summary>Puts and removals that were written to the second tier.</summary>
+        /// <summary>Puts, removals and clears that were written to the second tier.</summary>
         public long L2Writes => numbers[86];
 
         /// <summary>Keys that could not be written to the second tier. Their puts and removals are sent again.</summary>

@@ -17,7 +17,7 @@ namespace Kvlight
         InvalidKey = 4,
         /// <summary>accepted: the promised events follow</summary>
         Pending = 5,
-        /// <summary>no event within the timeout, a wake-up ended the wait, or an iterator has no more entries</summary>
+        /// <summary>nothing within the timeout, a wake-up ended the wait, or an iterator has no more entries</summary>
         Empty = 6,
         /// <summary>not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed</summary>
         Refused = 7,

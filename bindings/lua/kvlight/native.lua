@@ -24,7 +24,7 @@
 ---@class kvlight.Settings: kvlight.FetchSettings
 ---@field ["cache.capacity"]? integer The maximum number of entries in the store; 0 stores nothing. Default: 1024.
 ---@field ["cache.cost_limit"]? integer The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies or, if the program states the cost of its value, the stated cost plus the length of the key plus KVL_ENTRY_COST. Default: -1.
----@field ["cache.shards"]? integer The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, several shards, each with at least 1 MiB of cache.cost_limit. Default: 0.
+---@field ["cache.shards"]? integer The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, as many shards as leave each of them at least 1 MiB of cache.cost_limit, by the number of processors. Default: 0.
 ---@field ["cache.ttl_ms"]? integer The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1.
 ---@field ["cache.null_ttl_ms"]? integer The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores no nulls. Default: 60000.
 ---@field ["cache.ttl_jitter_ms"]? integer The largest random change of a finite TTL, in milliseconds, so that entries stored together do not expire together: each TTL is drawn uniformly from TTL ± min(cache.ttl_jitter_ms, TTL / 2). Default: 0.
@@ -35,7 +35,7 @@
 ---@field ["cache.policy"]? "lru"|"s3fifo" Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, so that a scan of keys that are used only once evicts little else. Default: lru.
 ---@field ["cache.error_ttl_ms"]? integer How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers no errors. Default: 0.
 ---@field ["cache.error_capacity"]? integer The maximum number of remembered errors; the oldest are forgotten first. All remembered errors together use at most cache.error_capacity KiB of memory. Default: 1024.
----@field ["removals.max_pending"]? integer How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. The limit is lower for a small cache: the waiting entries may not be more, or cost more, than the cache may hold. Default: 1024.
+---@field ["removals.max_pending"]? integer How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. Unless it is -1, the limit is lower for a small cache: no more entries may wait than the cache may hold (but at least 16), and they may cost no more than it may hold. Default: 1024.
 ---@field ["tasks.max_running"]? integer The maximum number of requests that are with the provider at a time. Each of them holds a slot. Requests counted by tasks.max_abandoned come on top. Default: 4.
 ---@field ["tasks.limit"]? "fixed"|"adaptive" How many slots there are. fixed: tasks.max_running. adaptive: a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when requests take longer or exceed attempt_timeout_ms. Default: fixed.
 ---@field ["tasks.min_running"]? integer With tasks.limit = adaptive: the lowest number of slots, and the initial one. Default: 1.
@@ -491,7 +491,7 @@ native.constants = {
   MISS = 3, -- not in the store
   INVALID_KEY = 4, -- the validator refused the key
   PENDING = 5, -- accepted: the promised events follow
-  EMPTY = 6, -- no event within the timeout, a wake-up ended the wait, or an iterator has no more entries
+  EMPTY = 6, -- nothing within the timeout, a wake-up ended the wait, or an iterator has no more entries
   REFUSED = 7, -- not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed
   TOO_LARGE = 8, -- not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed
   TRUNCATED = 9, -- the buffer is too small: call again with a buffer of the reported length
@@ -700,7 +700,7 @@ native.statistics = {
   "l2_waited", -- Keys that waited for the load of another process (l2.single_flight).
   "l2_stolen", -- Keys whose lease was taken over from a process that took too long (l2.wait_ms).
   "l2_reads", -- Requests that looked keys up in the second tier.
-  "l2_writes", -- Puts and removals that were written to the second tier.
+  "l2_writes", -- Puts, removals and clears that were written to the second tier.
   "l2_write_errors", -- Keys that could not be written to the second tier. Their puts and removals are sent again.
   "l2_fills", -- Answers of the provider that were stored in the second tier.
   "l2_fills_refused", -- Answers that the second tier did not store, because the key had been written meanwhile.

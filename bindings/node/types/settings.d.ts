@@ -44,7 +44,7 @@ export interface Settings extends FetchSettings {
   'cache.capacity'?: number;
   /** The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies or, if the program states the cost of its value, the stated cost plus the length of the key plus KVL_ENTRY_COST. Default: -1. */
   'cache.cost_limit'?: number;
-  /** The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, several shards, each with at least 1 MiB of cache.cost_limit. Default: 0. */
+  /** The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, as many shards as leave each of them at least 1 MiB of cache.cost_limit, by the number of processors. Default: 0. */
   'cache.shards'?: number;
   /** The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1. */
   'cache.ttl_ms'?: number;
@@ -66,7 +66,7 @@ export interface Settings extends FetchSettings {
   'cache.error_ttl_ms'?: number;
   /** The maximum number of remembered errors; the oldest are forgotten first. All remembered errors together use at most cache.error_capacity KiB of memory. Default: 1024. */
   'cache.error_capacity'?: number;
-  /** How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. The limit is lower for a small cache: the waiting entries may not be more, or cost more, than the cache may hold. Default: 1024. */
+  /** How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. Unless it is -1, the limit is lower for a small cache: no more entries may wait than the cache may hold (but at least 16), and they may cost no more than it may hold. Default: 1024. */
   'removals.max_pending'?: number;
   /** The maximum number of requests that are with the provider at a time. Each of them holds a slot. Requests counted by tasks.max_abandoned come on top. Default: 4. */
   'tasks.max_running'?: number;
@@ -178,7 +178,7 @@ export interface Constants {
   readonly INVALID_KEY: 4;
   /** accepted: the promised events follow */
   readonly PENDING: 5;
-  /** no event within the timeout, a wake-up ended the wait, or an iterator has no more entries */
+  /** nothing within the timeout, a wake-up ended the wait, or an iterator has no more entries */
   readonly EMPTY: 6;
   /** not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed */
   readonly REFUSED: 7;

@@ -34,7 +34,7 @@ namespace Kvlight;
  * @phpstan-type Settings array{
  *   'cache.capacity'?: int, // The maximum number of entries in the store; 0 stores nothing. Default: 1024.
  *   'cache.cost_limit'?: int, // The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies or, if the program states the cost of its value, the stated cost plus the length of the key plus KVL_ENTRY_COST. Default: -1.
- *   'cache.shards'?: int, // The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, several shards, each with at least 1 MiB of cache.cost_limit. Default: 0.
+ *   'cache.shards'?: int, // The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, as many shards as leave each of them at least 1 MiB of cache.cost_limit, by the number of processors. Default: 0.
  *   'cache.ttl_ms'?: int, // The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1.
  *   'cache.null_ttl_ms'?: int, // The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores no nulls. Default: 60000.
  *   'cache.ttl_jitter_ms'?: int, // The largest random change of a finite TTL, in milliseconds, so that entries stored together do not expire together: each TTL is drawn uniformly from TTL ± min(cache.ttl_jitter_ms, TTL / 2). Default: 0.
@@ -45,7 +45,7 @@ namespace Kvlight;
  *   'cache.policy'?: 'lru'|'s3fifo', // Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, so that a scan of keys that are used only once evicts little else. Default: lru.
  *   'cache.error_ttl_ms'?: int, // How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers no errors. Default: 0.
  *   'cache.error_capacity'?: int, // The maximum number of remembered errors; the oldest are forgotten first. All remembered errors together use at most cache.error_capacity KiB of memory. Default: 1024.
- *   'removals.max_pending'?: int, // How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. The limit is lower for a small cache: the waiting entries may not be more, or cost more, than the cache may hold. Default: 1024.
+ *   'removals.max_pending'?: int, // How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. Unless it is -1, the limit is lower for a small cache: no more entries may wait than the cache may hold (but at least 16), and they may cost no more than it may hold. Default: 1024.
  *   'tasks.max_running'?: int, // The maximum number of requests that are with the provider at a time. Each of them holds a slot. Requests counted by tasks.max_abandoned come on top. Default: 4.
  *   'tasks.limit'?: 'fixed'|'adaptive', // How many slots there are. fixed: tasks.max_running. adaptive: a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when requests take longer or exceed attempt_timeout_ms. Default: fixed.
  *   'tasks.min_running'?: int, // With tasks.limit = adaptive: the lowest number of slots, and the initial one. Default: 1.
@@ -127,7 +127,7 @@ final class Native
     public const INVALID_KEY = 4;
     /** accepted: the promised events follow */
     public const PENDING = 5;
-    /** no event within the timeout, a wake-up ended the wait, or an iterator has no more entries */
+    /** nothing within the timeout, a wake-up ended the wait, or an iterator has no more entries */
     public const EMPTY = 6;
     /** not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed */
     public const REFUSED = 7;

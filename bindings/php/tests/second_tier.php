@@ -135,9 +135,9 @@ $scenarios['l08 memory does not grow with what is read and stored'] = function (
             $tasks->put("put $i", ['a', $i]);
             $tasks->fetch("key $i");
         }
-        $tasks->syncSecondTier(60_000);
+        equal([$tasks->syncSecondTier(60_000), $tier->has('put 1'), $tier->has('key 1')], [true, true, true], 'stored');
         $tasks->clear();
-        $tasks->syncSecondTier(60_000);
+        equal([$tasks->syncSecondTier(60_000), $tier->has('put 1')], [true, false], 'cleared');
         $tier->calls = [];
     };
     equal(abs($growth = growth($work)) < 100_000, true, "PHP's memory has grown by $growth bytes");

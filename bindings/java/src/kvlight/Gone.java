@@ -1,6 +1,6 @@
 package kvlight;
 
-/** Like {@link Permanent}, and also ends the value that is in the store: it is removed, and is not served as a fallback ({@link Settings#staleTtlMs}). */
+/** Like {@link Permanent}, and also ends the fallback: an expired value of the key is removed, and not served ({@link Settings#staleTtlMs}). */
 public class Gone extends Permanent {
     private static final long serialVersionUID = 1;
 

@@ -20,7 +20,7 @@ final class NativeApi {
     static final int INVALID_KEY = 4;
     /** accepted: the promised events follow */
     static final int PENDING = 5;
-    /** no event within the timeout, a wake-up ended the wait, or an iterator has no more entries */
+    /** nothing within the timeout, a wake-up ended the wait, or an iterator has no more entries */
     static final int EMPTY = 6;
     /** not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed */
     static final int REFUSED = 7;

@@ -34,7 +34,7 @@ final class Scratch implements AutoCloseable {
 
     /** Returns memory with room for this many bytes besides the outputs. The outputs are undefined. */
     static Scratch of(long bytes) {
-        if (bytes > Integer.MAX_VALUE - HEAD - 8) {
+        if (bytes < 0 || bytes > Integer.MAX_VALUE - HEAD - 8) {
             throw new IllegalArgumentException("kvlight: the arguments have more than 2 GiB");
         }
         int size = HEAD + (int) bytes + 8;

@@ -92,7 +92,7 @@ import java.nio.ByteBuffer;
  * @param l2Waited Keys that waited for the load of another process (l2.single_flight).
  * @param l2Stolen Keys whose lease was taken over from a process that took too long (l2.wait_ms).
  * @param l2Reads Requests that looked keys up in the second tier.
- * @param l2Writes Puts and removals that were written to the second tier.
+ * @param l2Writes Puts, removals and clears that were written to the second tier.
  * @param l2WriteErrors Keys that could not be written to the second tier. Their puts and removals are sent again.
  * @param l2Fills Answers of the provider that were stored in the second tier.
  * @param l2FillsRefused Answers that the second tier did not store, because the key had been written meanwhile.

@@ -16,7 +16,7 @@ public enum Status {
     INVALID_KEY(4),
     /** Accepted: the promised events follow. */
     PENDING(5),
-    /** No event within the timeout, a wake-up ended the wait, or an iterator has no more entries. */
+    /** Nothing within the timeout, a wake-up ended the wait, or an iterator has no more entries. */
     EMPTY(6),
     /** Not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed. */
     REFUSED(7),

@@ -31,7 +31,7 @@ class Status(IntEnum):
     """accepted: the promised events follow"""
 
     EMPTY = 6
-    """no event within the timeout, a wake-up ended the wait, or an iterator has no more entries"""
+    """nothing within the timeout, a wake-up ended the wait, or an iterator has no more entries"""
 
     REFUSED = 7
     """not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed"""
@@ -241,7 +241,7 @@ class Settings(FetchSettings, total=False):
     """The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies or, if the program states the cost of its value, the stated cost plus the length of the key plus KVL_ENTRY_COST. Default: -1."""
 
     cache_shards: int
-    """The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, several shards, each with at least 1 MiB of cache.cost_limit. Default: 0."""
+    """The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, as many shards as leave each of them at least 1 MiB of cache.cost_limit, by the number of processors. Default: 0."""
 
     cache_ttl_ms: int
     """The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1."""
@@ -274,7 +274,7 @@ class Settings(FetchSettings, total=False):
     """The maximum number of remembered errors; the oldest are forgotten first. All remembered errors together use at most cache.error_capacity KiB of memory. Default: 1024."""
 
     removals_max_pending: int
-    """How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. The limit is lower for a small cache: the waiting entries may not be more, or cost more, than the cache may hold. Default: 1024."""
+    """How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. Unless it is -1, the limit is lower for a small cache: no more entries may wait than the cache may hold (but at least 16), and they may cost no more than it may hold. Default: 1024."""
 
     tasks_max_running: int
     """The maximum number of requests that are with the provider at a time. Each of them holds a slot. Requests counted by tasks.max_abandoned come on top. Default: 4."""
@@ -428,7 +428,7 @@ class CacheSettings(TypedDict, total=False):
     """The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies or, if the program states the cost of its value, the stated cost plus the length of the key plus KVL_ENTRY_COST. Default: -1."""
 
     shards: int
-    """The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, several shards, each with at least 1 MiB of cache.cost_limit. Default: 0."""
+    """The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, as many shards as leave each of them at least 1 MiB of cache.cost_limit, by the number of processors. Default: 0."""
 
     ttl_ms: int
     """The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1."""

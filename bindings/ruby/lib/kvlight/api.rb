@@ -12,7 +12,7 @@ module Kvlight
   MISS = 3 # not in the store
   INVALID_KEY = 4 # the validator refused the key
   PENDING = 5 # accepted: the promised events follow
-  EMPTY = 6 # no event within the timeout, a wake-up ended the wait, or an iterator has no more entries
+  EMPTY = 6 # nothing within the timeout, a wake-up ended the wait, or an iterator has no more entries
   REFUSED = 7 # not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed
   TOO_LARGE = 8 # not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed
   TRUNCATED = 9 # the buffer is too small: call again with a buffer of the reported length
@@ -141,7 +141,7 @@ module Kvlight
     cache_capacity: "cache.capacity",
     # The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies or, if the program states the cost of its value, the stated cost plus the length of the key plus KVL_ENTRY_COST. Integer; default: -1.
     cache_cost_limit: "cache.cost_limit",
-    # The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, several shards, each with at least 1 MiB of cache.cost_limit. Integer; default: 0.
+    # The number of shards: parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 lets the library choose: one shard for a cache.capacity of up to 8,191; for more, as many shards as leave each of them at least 1 MiB of cache.cost_limit, by the number of processors. Integer; default: 0.
     cache_shards: "cache.shards",
     # The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Integer; default: -1.
     cache_ttl_ms: "cache.ttl_ms",
@@ -163,7 +163,7 @@ module Kvlight
     cache_error_ttl_ms: "cache.error_ttl_ms",
     # The maximum number of remembered errors; the oldest are forgotten first. All remembered errors together use at most cache.error_capacity KiB of memory. Integer; default: 1024.
     cache_error_capacity: "cache.error_capacity",
-    # How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. The limit is lower for a small cache: the waiting entries may not be more, or cost more, than the cache may hold. Integer; default: 1024.
+    # How many entries that have left an engine's cache may wait for the removal listener or, without a listener, for their destructors; -1 is no limit. Beyond the limit, a thread that writes outside callbacks waits until the listener has been called for some of these entries or, without a listener, runs destructors itself. Unless it is -1, the limit is lower for a small cache: no more entries may wait than the cache may hold (but at least 16), and they may cost no more than it may hold. Integer; default: 1024.
     removals_max_pending: "removals.max_pending",
     # The maximum number of requests that are with the provider at a time. Each of them holds a slot. Requests counted by tasks.max_abandoned come on top. Integer; default: 4.
     tasks_max_running: "tasks.max_running",

@@ -23,7 +23,7 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var capacity = 1024
     /// The maximum total cost of the entries, in bytes; `nil` is no limit.
     public var costLimit: Int?
-    /// The number of shards, each with its own lock; `nil` chooses a number by the capacity.
+    /// The number of shards, each with its own lock; `nil` chooses a number by the limits and the processors.
     public var shards: Int?
     /// The time until an element expires, unless it is stored with a time of its own.
     public var timeToLive = TimeToLive.never
@@ -63,7 +63,7 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var keyValidator: (@Sendable (K) -> Bool)?
     /// The cost of an element, in bytes; by default its own size, without the memory that it points to.
     public var cost: (@Sendable (Element) -> Int)?
-    /// Called for each element that has left the store or was not stored: for an engine, and for an element that expired, on a thread of the
+    /// Called for each element that has left the store or was not stored: for an engine, and for an element that the timer removes, on a thread of the
     /// library; otherwise inside the call that removed the element.
     public var removalListener: (@Sendable (K, Element?, RemovalCause) -> Void)?
     /// Called for each lookup on the calling thread, before the lookup returns, with the counters at that time.

@@ -172,7 +172,7 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var l2Stolen: Int
     /// Requests that looked keys up in the second tier.
     public var l2Reads: Int
-    /// Puts and removals that were written to the second tier.
+    /// Puts, removals and clears that were written to the second tier.
     public var l2Writes: Int
     /// Keys that could not be written to the second tier. Their puts and removals are sent again.
     public var l2WriteErrors: Int
