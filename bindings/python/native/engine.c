@@ -259,13 +259,17 @@ static int call_progress(Waiter *waiter, const kvl_event_t *event)
     return result ? 0 : -1;
 }
 
+/* Each call of close has an event of its own. The first one ends the waits of all. */
 int engine_complete_close(Engine *self)
 {
-    if (!self->closing)
+    PyObject *closing = self->closing;
+    if (!closing)
         return 0;
     State *state = self->store.state;
-    PyObject *result = self->loop ? PyObject_CallMethodObjArgs(self->closing, state->s_set_result, Py_None, NULL)
-                                    : PyObject_CallMethodObjArgs(self->closing, state->s_release, NULL);
+    self->closing = NULL;
+    PyObject *result = self->loop ? PyObject_CallMethodObjArgs(closing, state->s_set_result, Py_None, NULL)
+                                  : PyObject_CallMethodObjArgs(closing, state->s_release, NULL);
+    Py_DECREF(closing);
     Py_XDECREF(result);
     return result ? 0 : -1;
 }

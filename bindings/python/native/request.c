@@ -260,7 +260,7 @@ static int answer_all(Request *self, PyObject *answers)
     } else if (PyMapping_Check(answers) && PyObject_HasAttr(answers, self->state->s_keys)) {
         copy = PyObject_CallFunctionObjArgs((PyObject *)&PyDict_Type, answers, NULL);
         failed = copy ? answer_mapping(self, copy) : -1;
-    } else if (!PyUnicode_Check(answers) && !PyBytes_Check(answers) && (copy = PySequence_List(answers))) {
+    } else if (!PyUnicode_Check(answers) && !PyBytes_Check(answers) && !PyAnySet_Check(answers) && (copy = PySequence_List(answers))) {
         failed = answer_sequence(self, copy);
     } else {
         if (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_TypeError)) {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import uuid
 from typing import Any
 
 import kvlight
 import pytest
-from own_process import echo, in_own_process
+from own_process import echo, in_own_process, run
 
 
 def s01_a_cache_works_without_a_provider() -> None:
@@ -392,3 +393,95 @@ def s12_each_fetch_is_one_lookup_with_one_outcome() -> None:
             assert (lookups["hits"], lookups["null_hits"], lookups["misses"]) == (1, 1, 3), lookups
 
     asyncio.run(main())
+
+
+def f14_requests_that_took_too_long_keep_no_thread_from_others() -> None:
+    gate = threading.Event()
+
+    def provider(keys: list[int]) -> list[int]:
+        if keys[0] < 4:
+            gate.wait()
+        return keys
+
+    with kvlight.Tasks[int, int](provider=provider, batch_max_keys=1, tasks_max_running="4", attempt_timeout_ms=50) as tasks:  # type: ignore[arg-type]
+        late = [threading.Thread(target=tasks.results_wait, args=([key],)) for key in range(4)]
+        for thread in late:
+            thread.start()
+        for thread in late:
+            thread.join()
+        # The provider's four calls have not returned, and their slots are free again.
+        assert [tasks.fetch_wait(key, timeout_ms=60_000, retry_count=-1) for key in range(10, 14)] == [10, 11, 12, 13]
+        gate.set()
+
+
+def l05_closes_on_several_threads_at_once_all_end_without_an_error() -> None:
+    errors: list[Any] = []
+    before, threading.excepthook = threading.excepthook, errors.append
+    try:
+        entered, gate = threading.Event(), threading.Event()
+
+        def provider(keys: list[int]) -> list[int]:
+            entered.set()
+            gate.wait()
+            return keys
+
+        tasks = kvlight.Tasks[int, int](provider=provider)
+        waiter = threading.Thread(target=tasks.results_wait, args=([1],))
+        closers = [threading.Thread(target=tasks.close_wait) for _ in range(3)]
+        waiter.start()
+        entered.wait()
+        for closer in closers:
+            closer.start()
+        waiter.join()
+        gate.set()
+        for closer in closers:
+            closer.join()
+    finally:
+        threading.excepthook = before
+    assert not errors
+
+
+def f16_a_provider_may_change_its_keys_and_must_not_return_a_set() -> None:
+    def sorts(keys: list[int]) -> list[int]:
+        answers = [10 * key for key in keys]
+        keys.sort()
+        keys.clear()
+        return answers
+
+    with kvlight.Tasks[int, int](provider=sorts) as tasks:
+        assert tasks.fetch_all_wait([3, 1, 2]) == [30, 10, 20]
+    with kvlight.Tasks[int, int](provider=lambda keys: set(keys)) as tasks:  # type: ignore[arg-type,return-value]
+        with pytest.raises(TypeError, match="a mapping or a sequence, not <class 'set'>"):
+            tasks.fetch_wait(1)
+
+
+@in_own_process
+def l06_a_decorated_function_begins_again_in_the_child_of_a_fork() -> None:
+    calls: list[int] = []
+
+    @kvlight.cached()
+    def double(a: int) -> int:
+        calls.append(a)
+        return 2 * a
+
+    @kvlight.cached()
+    async def triple(a: int) -> int:
+        return 3 * a
+
+    assert double(1) == 2 and asyncio.run(triple(1)) == 3
+    if child := os.fork():
+        assert os.waitpid(child, 0)[1] == 0
+        assert double(1) == 2 and calls == [1]
+        return
+    status = 1
+    try:
+        assert double(1) == 2 and double(2) == 4 and calls == [1, 1, 2]
+        assert asyncio.run(triple(2)) == 6
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def l08_a_decorated_function_ends_with_the_program_without_a_warning() -> None:
+    program = "import warnings; warnings.simplefilter('always'); import kvlight; f = kvlight.cached()(lambda a: a); print(f(1))"
+    assert run(program) == "1\n"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import threading
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -35,6 +37,9 @@ def cached(**settings: Unpack[Settings]) -> Callable[[F], F]:
     function, in any thread or task. An exception reaches all of them, and is not cached unless cache_error_ttl_ms is set. Arguments are
     int, str, bytes, float, bool, None, UUID or tuples of those. A coroutine function has one cache for each event loop.
 
+    The function runs for at most tasks_max_running (4 by default) different arguments at a time, not in the `contextvars` context of each caller, and a
+    plain function on a thread of the cache. In the child of a fork the caches are empty.
+
     The decorated function has cache_clear(), cache_stats() and __wrapped__.
     """
 
@@ -55,19 +60,65 @@ def _arguments(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return key[1:1 + key[0]], dict(zip(keywords[::2], keywords[1::2]))
 
 
+_Engine = Tasks[tuple[Any, ...], _Box]
+
+
+class _Engines:
+    """The engines of one decorated function, which begins again without them in the child of a fork: an engine belongs to the process that
+    created it."""
+
+    def __init__(self, one: Any, settings: Any) -> None:
+        self._one, self._settings = one, settings
+        self.forget()
+        _all_engines.add(self)
+
+    def forget(self) -> None:
+        self.lock = threading.Lock()
+        self.of_loop: dict[asyncio.AbstractEventLoop, _Engine] = {}
+        self.without_loop: _Engine | None = None
+
+    def create(self) -> _Engine:
+        tasks: _Engine = Tasks(one=self._one, **self._settings)
+        tasks._may_stay_open = True  # a decorated function has no end
+        return tasks
+
+
+_all_engines: weakref.WeakSet[_Engines] = weakref.WeakSet()
+# The engines of the parent, which the child of a fork must not free.
+_of_the_parent: list[Any] = []
+
+
+def _begin_again() -> None:
+    for engines in list(_all_engines):
+        _of_the_parent.append((engines.of_loop, engines.without_loop))
+        engines.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_again)
+
+
 def _cached_function(function: Callable[..., Any], settings: Any) -> Any:
     def one(key: tuple[Any, ...]) -> _Box:
         args, kwargs = _arguments(key)
         return _Box(function(*args, **kwargs))
 
-    tasks: Tasks[tuple[Any, ...], _Box] = Tasks(one=one, **settings)
+    engines = _Engines(one, settings)
+
+    def engine() -> _Engine:
+        with engines.lock:
+            if engines.without_loop is None:
+                engines.without_loop = engines.create()
+            return engines.without_loop
+
+    engine()  # so that a wrong setting raises here
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        box: Any = tasks.fetch_wait(_key(args, kwargs))
+        box: Any = (engines.without_loop or engine()).fetch_wait(_key(args, kwargs))
         return box.value
 
-    call.cache_clear = tasks.clear  # type: ignore[attr-defined]
-    call.cache_stats = tasks.stats  # type: ignore[attr-defined]
+    call.cache_clear = lambda: engine().clear()  # type: ignore[attr-defined]
+    call.cache_stats = lambda: engine().stats()  # type: ignore[attr-defined]
     return call
 
 
@@ -76,30 +127,29 @@ def _cached_coroutine(function: Callable[..., Any], settings: Any) -> Any:
         args, kwargs = _arguments(key)
         return _Box(await function(*args, **kwargs))
 
-    lock = threading.Lock()
-    tasks_of_loop: dict[asyncio.AbstractEventLoop, Tasks[tuple[Any, ...], _Box]] = {}
+    engines = _Engines(one, settings)
 
-    async def tasks_here() -> Tasks[tuple[Any, ...], _Box]:
+    async def engine() -> _Engine:
         loop = asyncio.get_running_loop()
-        tasks = tasks_of_loop.get(loop)
+        tasks = engines.of_loop.get(loop)
         if tasks is None:
-            tasks = await Tasks(one=one, **settings).__aenter__()
-            with lock:
-                for closed in [other for other in tasks_of_loop if other.is_closed()]:
-                    tasks_of_loop.pop(closed)._abandon()
-                tasks_of_loop[loop] = tasks
+            tasks = await engines.create().__aenter__()
+            with engines.lock:
+                for closed in [other for other in engines.of_loop if other.is_closed()]:
+                    engines.of_loop.pop(closed)._abandon()
+                engines.of_loop[loop] = tasks
         return tasks
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        box: Any = await (await tasks_here()).fetch(_key(args, kwargs))
+        box: Any = await (await engine()).fetch(_key(args, kwargs))
         return box.value
 
     def clear() -> None:
-        for tasks in list(tasks_of_loop.values()):
+        for tasks in list(engines.of_loop.values()):
             tasks.clear()
 
     def stats() -> list[dict[str, Any]]:
-        return [tasks.stats() for tasks in list(tasks_of_loop.values())]
+        return [tasks.stats() for tasks in list(engines.of_loop.values())]
 
     call.cache_clear = clear  # type: ignore[attr-defined]
     call.cache_stats = stats  # type: ignore[attr-defined]

@@ -80,6 +80,7 @@ class Tasks(Store[K, V], _native.Engine):
     _pool: Executor | None = None
     _tier: Attached | None = None
     _tier_pool: ThreadPoolExecutor | None = None
+    _may_stay_open = False
 
     def __init__(self, *, provider: _Provider[K, V] | None = None, one: _One[K, V] | None = None,
                  conditional: _Conditional[K, V] | None = None, executor: Executor | None = None, clock: Clock | None = None,
@@ -106,20 +107,23 @@ class Tasks(Store[K, V], _native.Engine):
         self._function, self._is_one, self._is_conditional, self._executor = function, one is not None, conditional is not None, executor
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
         self._gathers = "batch_linger_us" not in settings
-        self._provider_threads = settings.get("tasks_max_running", 4)  # 4 is the setting's default, also below
-        self._nesting = Nesting(min(self._provider_threads, getattr(executor, "_max_workers", self._provider_threads)))
         self._lock = threading.Lock()
         self._serving: set[asyncio.Task[None]] = set()
         abilities = -1
         tier: SecondTier | RedisTier | None = second_tier if l2_url is None else RedisTier(l2_url)
         if tier is not None:
             self._tier = Attached(tier, dump, load, functools.partial(_report_tier_failure, weakref.ref(self)))
-            self._tier_threads = settings.get("l2_max_requests", 4) + 1  # for as many reads, and one write
             abilities = self._tier.abilities()
         self._open(settings, clock, encode, decode, cost, abilities, tier.connection if isinstance(tier, RedisTier) else None)
+        # The settings are valid now; 4 is the default of each.
+        running = int(settings.get("tasks_max_running", 4))
+        self._nesting = Nesting(min(running, getattr(executor, "_max_workers", running)))
+        # Requests that have exceeded attempt_timeout_ms may keep their threads while others run.
+        self._provider_threads = running + int(settings.get("tasks_max_abandoned", 4))
+        self._tier_threads = int(settings.get("l2_max_requests", 4)) + 1  # for as many reads, and one write
 
     def __del__(self) -> None:
-        was_open = not self.is_closed
+        was_open = not (self.is_closed or self._may_stay_open)
         self._abandon()  # first, since a handler of the warning may keep a reference to self
         if was_open:
             warnings.warn(f"a kvlight.{type(self).__name__} was never closed: use `async with` or `with`", ResourceWarning, source=self)
@@ -142,7 +146,8 @@ class Tasks(Store[K, V], _native.Engine):
         await self.close()
 
     async def close(self, *, drain_ms: int | None = None) -> None:
-        """Closes the engine. Fetches in progress raise Closed, at once or after `drain_ms` milliseconds; -1 lets all of them finish."""
+        """Closes the engine. Fetches in progress raise Closed, at once or after `drain_ms` milliseconds; -1 lets all of them finish. Without a drain,
+        writes that still wait for the second tier are lost."""
         loop = self._own_loop()
         if self._closing is None:
             closing = loop.create_future()
@@ -279,7 +284,7 @@ class Tasks(Store[K, V], _native.Engine):
 
     def close_wait(self, *, drain_ms: int | None = None) -> None:
         """Closes the engine, and waits until it has ended. Fetches in progress raise Closed, at once or after `drain_ms` milliseconds;
-        -1 lets all of them finish."""
+        -1 lets all of them finish. Without a drain, writes that still wait for the second tier are lost."""
         if self._loop is not None:
             return self._on_loop(self.close(drain_ms=drain_ms))
         self._start()
@@ -466,8 +471,8 @@ def _acquired_lock() -> threading.Lock:
 def _arguments(is_one: bool, is_conditional: bool, request: Request) -> tuple[Any, ...]:
     """The arguments of the provider for a request."""
     if is_conditional:
-        return request.keys, list(map(stale, request.stale()))
-    return (request.keys[0] if is_one else request.keys,)
+        return list(request.keys), list(map(stale, request.stale()))
+    return (request.keys[0] if is_one else list(request.keys),)  # a copy, which the provider may change
 
 
 def _call_on_thread(function: Any, *arguments: Any) -> Any:
