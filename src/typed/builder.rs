@@ -1,7 +1,7 @@
 //! The builder of an engine or a cache: its settings by name, as `docs/CONFIGURATION.md` lists them, and the program's functions.
 
 use super::cache::TypedCache;
-use super::error::FetchError;
+use super::error::{FetchError, of_panic};
 use super::key::CacheKey;
 use super::request::LoadRequest;
 use super::second_tier::{Sharing, TierStore, TypedTier};
@@ -18,6 +18,7 @@ use crate::engine::{Core, Plan};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Collects the settings and functions of an engine or a cache, and creates it.
@@ -56,14 +57,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
-    /// Sets the provider. It receives requests on a provider thread, and may answer each key now or later, on any thread.
+    /// Sets the provider. It receives requests on a provider thread, and may answer each key now or later, on any thread. If it panics, the
+    /// keys without an answer of a request that it holds fail with [`super::ErrorKind::Provider`].
     pub fn provider(mut self, provide: impl Fn(LoadRequest<K, V>) + Send + Sync + 'static) -> Builder<K, V> {
         self.hooks.provider = Some(Arc::new(ProvidingClosure(move |ticket| provide(LoadRequest::new(ticket)))));
         self
     }
 
     /// Sets a provider in its simplest form: a function that receives the missing keys and returns their values. Keys that it leaves out
-    /// are known to be absent; an error fails all keys. The function runs on a provider thread and may block.
+    /// are known to be absent; an error or a panic fails all keys. The function runs on a provider thread and may block.
     pub fn load<E>(self, load: impl Fn(&[K]) -> Result<HashMap<K, V>, E> + Send + Sync + 'static) -> Builder<K, V>
     where
         K: Eq + Hash,
@@ -71,8 +73,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
     {
         self.provider(move |request| {
             let keys = request.keys();
-            match load(&keys) {
-                Ok(mut values) => {
+            match catch_unwind(AssertUnwindSafe(|| load(&keys))) {
+                Ok(Ok(mut values)) => {
                     for (index, key) in keys.iter().enumerate() {
                         if let Some(value) = values.remove(key) {
                             request.resolve(index, value);
@@ -80,7 +82,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
                     }
                     request.finish_absent();
                 }
-                Err(error) => request.finish_failed(error),
+                Ok(Err(error)) => request.finish_failed(error),
+                Err(payload) => request.finish_failed(of_panic(&*payload)),
             }
         })
     }

@@ -81,8 +81,11 @@ pub struct EntryTerms {
 }
 
 impl EntryTerms {
-    /// The library's form of these terms. Fails with ERR_BAD_VALUE if the version or a tag is out of range.
+    /// The library's form of these terms. Fails with ERR_BAD_VALUE if the priority, the version or a tag is out of range.
     pub(super) fn stated(&self) -> Result<StoreTerms, Status> {
+        if self.priority.is_some_and(f64::is_nan) {
+            return Err(Status::ERR_BAD_VALUE);
+        }
         let ttl = self.ttl.map(ttl_of);
         let labels = Labels::new(self.version.as_bytes(), self.tags.iter().map(String::as_bytes))?;
         let stale_ms = self.stale_ttl.map(whole_millis);
@@ -130,7 +133,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.put_with(key, value, EntryTerms::default())
     }
 
-    /// Like [`TypedCache::put`], with the given terms. Fails if the version or a tag is out of range.
+    /// Like [`TypedCache::put`], with the given terms. Fails if the priority, the version or a tag is out of range.
     pub fn put_with<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>, terms: EntryTerms) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -138,8 +141,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.store(key, Some(value.into()), terms, Condition::None)
     }
 
-    /// Stores `value` under `key` if there is no entry, in one step. Knowing that the key is absent is an entry, too. Returns whether the
-    /// value was stored. Fails if the version or a tag is out of range.
+    /// Stores `value` under `key` if this process has no entry of it, in one step; a second tier is not asked. Knowing that the key is absent is an entry, too. Returns whether the
+    /// value was stored. Fails if the priority, the version or a tag is out of range.
     pub fn put_if_absent<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>, terms: EntryTerms) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -155,7 +158,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.put_absent_with(key, EntryTerms::default())
     }
 
-    /// Like [`TypedCache::put_absent`], with the given terms. Fails if the version or a tag is out of range.
+    /// Like [`TypedCache::put_absent`], with the given terms. Fails if the priority, the version or a tag is out of range.
     pub fn put_absent_with<Q: KeyBytes + ?Sized>(&self, key: &Q, terms: EntryTerms) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -191,7 +194,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         with_key(key, |key| self.cache.remove(key)) == Ok(Status::OK)
     }
 
-    /// Like [`TypedCache::remove`], but returns the entry. Of several threads that take a key, one receives its value.
+    /// Like [`TypedCache::remove`], but returns the entry. Of several threads that take a key, one receives its value. What only a second tier
+    /// has is removed there without being returned.
     pub fn take<Q: KeyBytes + ?Sized>(&self, key: &Q) -> CacheState<V>
     where
         K: Borrow<Q>,

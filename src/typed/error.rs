@@ -1,6 +1,8 @@
 //! The error of a fetch, as a Rust error.
 
+use crate::base::panics::catch_panic;
 use crate::base::{Error, Object, Status};
+use std::any::Any;
 use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
@@ -75,9 +77,10 @@ impl FetchError {
         self.0.is_retriable()
     }
 
-    /// The error with which the provider failed, if it did.
+    /// The error with which the provider failed, if it did. Of a fetch that ended in another way, such as by its timeout, the error of the
+    /// last attempt that failed before that.
     pub fn provider_error(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
-        let object = self.0.object()?;
+        let object = self.0.object().or_else(|| self.0.cause()?.object())?;
         // SAFETY: the errors of a typed engine carry no other objects than those of `of_provider`, and `self` holds this one.
         Some(&**unsafe { &*object.pointer().cast_const().cast::<Cause>() })
     }
@@ -108,7 +111,14 @@ impl std::error::Error for FetchError {
 
 unsafe extern "C-unwind" fn drop_cause(pointer: *mut c_void) {
     // SAFETY: the pointer came from `Box::into_raw` in `of_provider`, and this runs once for it.
-    drop(unsafe { Box::from_raw(pointer.cast::<Cause>()) });
+    let cause = unsafe { Box::from_raw(pointer.cast::<Cause>()) };
+    let _ = catch_panic(|| drop(cause));
+}
+
+/// The error of a provider that panicked.
+pub(super) fn of_panic(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.map_or_else(|| "the provider panicked".into(), |text| format!("the provider panicked: {text}"))
 }
 
 /// The library's form of a provider's error. If it is `permanent`, the key is not retried.

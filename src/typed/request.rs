@@ -26,7 +26,8 @@ pub struct StaleEntry<V> {
 /// Keys for the provider to answer: each separately, in any order, now or later, on any thread. Dropping the request finishes it: keys
 /// without an answer then fail with [`super::ErrorKind::Unanswered`].
 ///
-/// Each answering method returns whether the answer was accepted. It is refused if the key has an answer already, or if it came too late.
+/// Each answering method returns whether the answer was accepted. It is refused if the key has an answer already, or if it came too late: a
+/// value that comes late answers nobody, but is stored unless something newer was.
 pub struct LoadRequest<K: CacheKey, V> {
     ticket: Ticket,
     types: PhantomData<fn(K) -> V>,
@@ -62,7 +63,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.resolve_with(index, value, EntryTerms::default())
     }
 
-    /// Answers the key at `index` with the given terms. Refused if the version or a tag is out of range.
+    /// Answers the key at `index` with the given terms. Refused if the priority, the version or a tag is out of range.
     pub fn resolve_with(&self, index: usize, value: impl Into<Arc<V>>, terms: EntryTerms) -> bool {
         let value = Answer::Value(stored(value.into(), terms.cost.unwrap_or(0)));
         terms.stated().is_ok_and(|terms| self.ticket.resolve(index, value, terms) == Status::OK)
@@ -89,7 +90,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
     }
 
     /// Answers that the key at `index` is absent, with the given terms: for example the TTL of this answer, and how long it then stays a
-    /// fallback. Refused if the version or a tag is out of range.
+    /// fallback. Refused if the priority, the version or a tag is out of range.
     pub fn resolve_absent_with(&self, index: usize, terms: EntryTerms) -> bool {
         terms.stated().is_ok_and(|terms| self.ticket.resolve(index, Answer::Null, terms) == Status::OK)
     }
@@ -126,7 +127,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.supply_with(key, value, EntryTerms::default())
     }
 
-    /// Like [`LoadRequest::supply`], with the given terms. Refused if the version or a tag is out of range.
+    /// Like [`LoadRequest::supply`], with the given terms. Refused if the priority, the version or a tag is out of range.
     pub fn supply_with<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>, terms: EntryTerms) -> bool
     where
         K: Borrow<Q>,
@@ -143,7 +144,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.supply_absent_with(key, EntryTerms::default())
     }
 
-    /// Like [`LoadRequest::supply_absent`], with the given terms. Refused if the version or a tag is out of range.
+    /// Like [`LoadRequest::supply_absent`], with the given terms. Refused if the priority, the version or a tag is out of range.
     pub fn supply_absent_with<Q: KeyBytes + ?Sized>(&self, key: &Q, terms: EntryTerms) -> bool
     where
         K: Borrow<Q>,
@@ -194,5 +195,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
     /// Finishes the request: keys without an answer fail with `error`.
     pub fn finish_failed(self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
         self.ticket.finish(Unanswered::Failed(of_provider(Arc::from(error.into()), false)));
+    }
+}
+
+impl<K: CacheKey, V> Drop for LoadRequest<K, V> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.ticket.finish(Unanswered::Failed(of_provider(Arc::from(Box::from("the provider panicked")), false)));
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::value::{shared, stored};
 use crate::base::Value;
+use crate::base::panics::catch_panic_within;
 use crate::engine::host::SecondTierStore;
 use crate::engine::second_tier::TierTicket;
 pub use crate::engine::second_tier::TtlLeft;
@@ -176,10 +177,12 @@ where
     ) -> Result<crate::base::Status, crate::base::Status> {
         match request.decode(index, data)? {
             Some(entry) if entry.value.is_none() => request.hit(index, data, left, token),
-            Some(entry) if entry.is_object => match entry.value.and_then(&self.sharing.decode) {
-                Some(value) => request.hit_object(index, data, left, token, stored(Arc::new(value), 0)),
-                None => request.hit(index, &[], left, token),
-            },
+            Some(entry) if entry.is_object => {
+                match entry.value.and_then(|bytes| catch_panic_within(|| (self.sharing.decode)(bytes)).ok().flatten()) {
+                    Some(value) => request.hit_object(index, data, left, token, stored(Arc::new(value), 0)),
+                    None => request.hit(index, &[], left, token),
+                }
+            }
             _ => request.hit(index, &[], left, token),
         }
     }
@@ -223,7 +226,8 @@ where
         Ok(())
     }
 
+    /// A panic of the program's function concerns this key alone (rule T11), here and in [`TypedTier::hit`].
     fn payload(&self, value: &Value) -> Option<Vec<u8>> {
-        (self.sharing.encode)(&shared::<V>(value))
+        catch_panic_within(|| (self.sharing.encode)(&shared::<V>(value))).ok().flatten()
     }
 }

@@ -21,7 +21,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The result of fetching one key: its value, `None` if the key is known to be absent, or the reason it failed.
+/// The result of fetching one key: its value, `None` if the key is known to be absent, or the reason it failed. With `read` = `cache_only`,
+/// `None` also stands for a key without an entry; `detailed()` tells the two apart by the source.
 pub type FetchResult<V> = Result<Option<Arc<V>>, FetchError>;
 
 /// An engine. A clone is another handle to the same engine. When the last handle is dropped, the engine closes: fetches in progress fail

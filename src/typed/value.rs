@@ -3,12 +3,15 @@
 //! Only this file converts between pointers and `Arc`s. A cache has one `V`, and all of its values are created here.
 
 use crate::base::Value;
+use crate::base::panics::catch_panic;
 use std::ffi::c_void;
 use std::sync::Arc;
 
+/// A panic in the value's `Drop` ends here: it must reach neither the caller of a put nor a second such panic (rule L07).
 unsafe extern "C-unwind" fn drop_arc<V>(pointer: *mut c_void) {
     // SAFETY: the pointer came from `Arc::<V>::into_raw` in `stored`, and this runs once for it.
-    drop(unsafe { Arc::from_raw(pointer.cast_const().cast::<V>()) });
+    let value = unsafe { Arc::from_raw(pointer.cast_const().cast::<V>()) };
+    let _ = catch_panic(|| drop(value));
 }
 
 /// A value of the library that holds `value` and costs `cost`.

@@ -146,6 +146,72 @@ fn s06_terms_apply_and_a_cache_needs_no_provider() {
     assert!(cache.remove("b") && !cache.remove("b") && cache.is_empty());
 }
 
+/// A value whose drop panics if it says so.
+struct Bomb(bool);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(!self.0, "a drop that panics");
+    }
+}
+
+#[test]
+fn l07_a_drop_that_panics_ends_neither_the_call_nor_the_process() {
+    let cache: TypedCache<u32, Bomb> = Builder::default().build_cache().expect("a cache");
+    assert!(cache.put(&1, Bomb(true)).expect("open") && cache.put(&1, Bomb(false)).expect("open"));
+    for key in 2..10 {
+        cache.put(&key, Bomb(true)).expect("open");
+    }
+    assert!(cache.remove(&2));
+    cache.resize(4, None).expect("open");
+    cache.clear();
+    cache.put(&1, Bomb(true)).expect("open");
+    cache.put(&2, Bomb(true)).expect("open");
+    drop(cache);
+    let tasks: Tasks<u32, Bomb> = Tasks::builder().load(|_: &[u32]| Ok::<_, String>(HashMap::new())).build().expect("an engine");
+    for key in 0..3 {
+        tasks.cache().put(&key, Bomb(true)).expect("open");
+    }
+    tasks.shut_down();
+}
+
+#[test]
+fn l07_a_panic_of_a_provider_is_the_error_of_its_keys() {
+    let tasks: Tasks<u8, u8> = Tasks::builder()
+        .load(|keys: &[u8]| -> Result<HashMap<u8, u8>, String> { panic!("no key {}", keys[0]) })
+        .build()
+        .expect("an engine");
+    let error = tasks.fetch_wait(&7).expect_err("it panics");
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Provider, "the provider panicked: no key 7"));
+    let tasks: Tasks<u8, u8> =
+        Tasks::builder().provider(|request: LoadRequest<u8, u8>| panic!("{}", request.len())).build().expect("an engine");
+    assert_eq!(tasks.fetch_wait(&7).expect_err("it panics").kind(), ErrorKind::Provider);
+}
+
+#[test]
+fn f10b_a_timeout_after_failed_attempts_has_their_last_error() {
+    let tasks: Tasks<u8, u8> = Tasks::builder()
+        .set("retry.count", -1)
+        .set("retry.fixed_ms", 1)
+        .load(|_: &[u8]| Err::<HashMap<u8, u8>, _>("the database is down"))
+        .build()
+        .expect("an engine");
+    let options = FetchOptions::new().set("timeout_ms", 500);
+    let error = tasks.fetch_wait_with(&1, &options).expect_err("no attempt succeeds");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.provider_error().map(ToString::to_string).as_deref(), Some("the database is down"));
+}
+
+#[test]
+fn l09_a_priority_that_is_no_number_is_refused_and_changes_nothing() {
+    let cache: TypedCache<u8, u8> = Builder::default().build_cache().expect("a cache");
+    cache.put(&1, 1).expect("open");
+    let terms = || EntryTerms { priority: Some(f64::NAN), ..EntryTerms::default() };
+    assert_eq!(cache.put_with(&1, 2, terms()).expect_err("not a number").kind(), ErrorKind::BadSetting);
+    assert_eq!(cache.put_if_absent(&2, 2, terms()).expect_err("not a number").kind(), ErrorKind::BadSetting);
+    assert!(matches!((cache.get(&1), cache.get(&2)), (CacheState::Value(value), CacheState::Unknown) if *value == 1));
+}
+
 #[test]
 fn s01_a_key_that_is_too_long_harms_no_entry() {
     let long = "k".repeat(65_536);

@@ -105,7 +105,7 @@ impl TierStore for Memory {
 }
 
 /// An engine over the store. Its provider makes a value of every key but "nothing". The value "secret" cannot be turned into bytes, nor the
-/// bytes "lost" into a value.
+/// bytes "lost" into a value; with "panics going out" and "panics coming in" the function panics.
 fn engine(tier: &Memory, loads: &Arc<AtomicUsize>, prefix: &'static str) -> Tasks<String, String> {
     let loads = loads.clone();
     Tasks::builder()
@@ -118,8 +118,14 @@ fn engine(tier: &Memory, loads: &Arc<AtomicUsize>, prefix: &'static str) -> Task
         })
         .second_tier(
             tier.clone(),
-            |value: &String| (value != "secret").then(|| value.as_bytes().to_vec()),
-            |bytes| String::from_utf8(bytes.to_vec()).ok().filter(|text| text != "lost"),
+            |value: &String| {
+                assert_ne!(value, "panics going out");
+                (value != "secret").then(|| value.as_bytes().to_vec())
+            },
+            |bytes| {
+                assert_ne!(bytes, b"panics coming in");
+                String::from_utf8(bytes.to_vec()).ok().filter(|text| text != "lost")
+            },
         )
         .build()
         .expect("an engine")
@@ -175,6 +181,21 @@ fn t13_a_value_without_bytes_is_not_shared_and_bytes_without_a_value_are_no_entr
     assert_eq!(text(&a, "x").as_deref(), Some("secret"));
     assert_eq!(text(&b, "x").as_deref(), Some("b x"));
     assert_eq!(text(&b, "y").as_deref(), Some("b y"), "no value can be made of its bytes");
+}
+
+#[test]
+fn t11_a_panic_for_one_value_concerns_no_other_key() {
+    let (tier, loads) = (Memory::default(), Arc::default());
+    let (a, b) = (engine(&tier, &loads, "a"), engine(&tier, &loads, "b"));
+    for (key, value) in [("x", "panics going out"), ("y", "panics coming in"), ("z", "fine")] {
+        assert!(a.cache().put(key, value.to_owned()).expect("an open engine"));
+    }
+    assert!(a.sync_second_tier(PATIENCE).expect("an open engine"));
+    assert!(!tier.has_entry("x") && tier.has_entry("y") && tier.has_entry("z"));
+    let found = b.fetch_all_wait(["x", "y", "z"]).expect("answers");
+    let found: Vec<Option<String>> = found.into_iter().map(|value| value.expect("a value").as_deref().cloned()).collect();
+    assert_eq!(found, [Some("b x".to_owned()), Some("b y".to_owned()), Some("fine".to_owned())]);
+    assert_eq!(loads.load(Ordering::SeqCst), 2);
 }
 
 #[test]
