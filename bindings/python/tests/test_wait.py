@@ -199,7 +199,7 @@ def f06_a_cached_function_runs_once_for_each_set_of_arguments() -> None:
     for args, more in [((("", None, ""),), {}), ((("", None, ""), "x", 1), {}), ((), {"x": 1}), ((0, "x", 1), {}), ((), {}), ((0,), {})]:
         assert arguments(*args, **more) == (args, more)
 
-    @kvlight.cached()
+    @kvlight.cached
     def fails(a: int) -> int:
         raise LookupError(a)
 

@@ -9,7 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from ._tasks import Tasks
 
@@ -30,8 +30,16 @@ class _Box:
         self.value = value
 
 
-def cached(**settings: Unpack[Settings]) -> Callable[[F], F]:
-    """Caches the results of a function by its arguments: `@cached(cache_capacity=1000, cache_ttl_ms=60_000)`.
+@overload
+def cached(function: F, /) -> F: ...
+
+
+@overload
+def cached(**settings: Unpack[Settings]) -> Callable[[F], F]: ...
+
+
+def cached(function: Any = None, /, **settings: Unpack[Settings]) -> Any:
+    """Caches the results of a function by its arguments: `@cached(cache_capacity=1000, cache_ttl_ms=60_000)`, or `@cached` for the defaults.
 
     Works for plain functions and for coroutine functions. Concurrent calls with the same arguments share one call of the
     function, in any thread or task. An exception reaches all of them, and is not cached unless cache_error_ttl_ms is set. Arguments are
@@ -47,7 +55,7 @@ def cached(**settings: Unpack[Settings]) -> Callable[[F], F]:
         wrapper: Any = _cached_coroutine(function, settings) if inspect.iscoroutinefunction(function) else _cached_function(function, settings)
         return cast("F", functools.wraps(function)(wrapper))
 
-    return decorate
+    return decorate if function is None else decorate(function)
 
 
 def _key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
