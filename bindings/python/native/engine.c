@@ -57,6 +57,36 @@ static void abandon_requests(Engine *self)
 
 /* Ends the engine, whatever its state. Waits for the library's threads. They cannot be waiting for this thread: all events go to the queue, so the
  * library's threads run no code of the program. */
+static void free_tasks(Engine *self, kvl_tasks_t *tasks, Pump *pump)
+{
+    if (tasks) {
+        kvl_status_t status;
+        CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_free(tasks); Py_END_ALLOW_THREADS);
+        if (status == KVL_ERR_REENTRANT) /* inside a function called by save() or load(): end without waiting */
+            CALL_LIBRARY(self->store.state->drops, kvl_tasks_dispose(tasks));
+    }
+    pump_detach(pump);
+    Py_DECREF(pump);
+}
+
+/* Around a call that releases the interpreter's lock: another thread may end the engine meanwhile, which then stays until the call has returned. */
+kvl_tasks_t *engine_enter(Engine *self)
+{
+    self->calls++;
+    return self->tasks;
+}
+
+void engine_leave(Engine *self)
+{
+    Pump *pump = self->ended_pump;
+    if (--self->calls == 0 && pump) {
+        kvl_tasks_t *tasks = self->ended;
+        self->ended = NULL;
+        self->ended_pump = NULL;
+        free_tasks(self, tasks, pump);
+    }
+}
+
 static void engine_end(Engine *self)
 {
     Pump *pump = self->pump;
@@ -80,14 +110,12 @@ static void engine_end(Engine *self)
         redis_stop(redis); /* the connection uses the engine until then */
         Py_DECREF(redis);
     }
-    if (tasks) {
-        kvl_status_t status;
-        CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_free(tasks); Py_END_ALLOW_THREADS);
-        if (status == KVL_ERR_REENTRANT) /* inside a function called by save() or load(): end without waiting */
-            CALL_LIBRARY(self->store.state->drops, kvl_tasks_dispose(tasks));
+    if (self->calls > 0) {
+        self->ended = tasks;
+        self->ended_pump = pump;
+    } else {
+        free_tasks(self, tasks, pump);
     }
-    pump_detach(pump);
-    Py_DECREF(pump);
     PyErr_Restore(type, exception, traceback);
 }
 
@@ -158,9 +186,12 @@ static PyObject *engine_close(Engine *self, PyObject *args)
         self->closing = closing;
     }
     kvl_status_t status;
+    Pump *pump = self->pump;
+    kvl_tasks_t *tasks = engine_enter(self);
     CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_close(
-                self->tasks, drain == Py_None ? KVL_CLOSE_CANCEL : KVL_CLOSE_DRAIN, deadline_ms, pump_take_closed, self->pump, NULL);
+                tasks, drain == Py_None ? KVL_CLOSE_CANCEL : KVL_CLOSE_DRAIN, deadline_ms, pump_take_closed, pump, NULL);
             Py_END_ALLOW_THREADS);
+    engine_leave(self);
     if (status < 0)
         return raise_status(self->store.state, status, NULL);
     Py_RETURN_NONE;
@@ -180,8 +211,10 @@ static PyObject *engine_force_breaker(Engine *self, PyObject *state)
     if (PyErr_Occurred() || !store_check_open(&self->store))
         return NULL;
     kvl_status_t status;
-    CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_breaker_force(self->tasks, (uint32_t)force);
+    kvl_tasks_t *tasks = engine_enter(self);
+    CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_breaker_force(tasks, (uint32_t)force);
             Py_END_ALLOW_THREADS);
+    engine_leave(self);
     if (status < 0)
         return raise_status(self->store.state, status, NULL);
     Py_RETURN_NONE;

@@ -357,10 +357,13 @@ PyObject *engine_invalidate(Engine *self, PyObject *args)
     if (keys_encode(self, list, &keys) < 0)
         return NULL;
     kvl_status_t status = KVL_OK;
-    if (store_check_open(&self->store))
-        CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_invalidate(self->tasks, keys.slices, keys.n,
+    if (store_check_open(&self->store)) {
+        kvl_tasks_t *tasks = engine_enter(self);
+        CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_invalidate(tasks, keys.slices, keys.n,
                                                                                               all ? KVL_INVALIDATE_F_ALL : 0);
                 Py_END_ALLOW_THREADS);
+        engine_leave(self);
+    }
     keys_end(&keys);
     if (PyErr_Occurred())
         return NULL;

@@ -176,6 +176,9 @@ struct Engine {
     Waiter *waiters;    /* the fetches in progress, as a list */
     Waiter *recycled;   /* a waiter for the next fetch, or NULL */
     size_t waiting;     /* the length of the list */
+    size_t calls;       /* the calls of the library with this engine for which the interpreter's lock was released */
+    kvl_tasks_t *ended; /* what engine_end() has left for the last of these calls to free, with its pump; or NULL */
+    Pump *ended_pump;
     bool reads_store_first; /* whether a fetch without options can start with a lookup in the store */
     bool gathers;           /* keys that are asked for in the same turn of the loop share requests */
     bool is_gathering;      /* in this turn keys gather, and the loop will call the pump's _end_turn() */
@@ -315,6 +318,8 @@ int pump_drain_some(Pump *self);
 int engine_handle(Engine *self, const kvl_event_t *event);
 /* Ends the wait of close(). */
 int engine_complete_close(Engine *self);
+kvl_tasks_t *engine_enter(Engine *self);
+void engine_leave(Engine *self);
 /* What is reported for an outcome that its caller cannot get. */
 #define UNDELIVERED "an outcome could not be delivered"
 /* Ends a delivery. If it has failed with an Exception, reports that and returns 0, so that no other event is affected. Otherwise returns `failed`, and

@@ -239,6 +239,7 @@ def l09_wrong_use_is_rejected_with_a_message() -> None:
     wrong("exactly one of", TypeError, lambda: tasks())
     wrong("go together", TypeError, lambda: tasks(provider=echo, encode=str))
     wrong("not int", TypeError, lambda: tasks(provider=5))
+    wrong("by name", TypeError, lambda: kvlight.cached(1000))  # type: ignore[call-overload]
 
     async def yields(keys: list[int]) -> Any:
         yield keys
@@ -409,9 +410,11 @@ def f14_requests_that_took_too_long_keep_no_thread_from_others() -> None:
             thread.start()
         for thread in late:
             thread.join()
-        # The provider's four calls have not returned, and their slots are free again.
-        assert [tasks.fetch_wait(key, timeout_ms=60_000, retry_count=-1) for key in range(10, 14)] == [10, 11, 12, 13]
-        gate.set()
+        try:
+            # The provider's four calls have not returned, and their slots are free again.
+            assert [tasks.fetch_wait(key, timeout_ms=60_000, retry_count=-1) for key in range(10, 14)] == [10, 11, 12, 13]
+        finally:
+            gate.set()
 
 
 def l05_closes_on_several_threads_at_once_all_end_without_an_error() -> None:
@@ -439,6 +442,36 @@ def l05_closes_on_several_threads_at_once_all_end_without_an_error() -> None:
     finally:
         threading.excepthook = before
     assert not errors
+
+
+def l05_closes_at_any_moment_of_each_other_all_end() -> None:
+    for _ in range(300):
+        tasks = kvlight.Tasks[int, int](provider=echo)
+        assert tasks.fetch_wait(1) == 1
+        failures: list[BaseException] = []
+
+        def close(tasks: kvlight.Tasks[int, int] = tasks, failures: list[BaseException] = failures) -> None:
+            try:
+                tasks.close_wait()
+            except BaseException as failure:
+                failures.append(failure)
+
+        closers = [threading.Thread(target=close) for _ in range(4)]
+        for closer in closers:
+            closer.start()
+        for closer in closers:
+            closer.join()
+        assert not failures
+
+
+def f21_a_wait_for_a_key_of_its_own_is_refused_though_the_provider_takes_it_off_the_list() -> None:
+    def provider(keys: list[int]) -> list[Any]:
+        key = keys.pop()
+        return [tasks.fetch_wait(key, timeout_ms=60_000)]
+
+    with kvlight.Tasks[int, Any](provider=provider) as tasks:
+        with pytest.raises(RuntimeError, match="loading itself"):
+            tasks.fetch_wait(1)
 
 
 def f16_a_provider_may_change_its_keys_and_must_not_return_a_set() -> None:

@@ -45,11 +45,14 @@ def cached(function: Any = None, /, **settings: Unpack[Settings]) -> Any:
     function, in any thread or task. An exception reaches all of them, and is not cached unless cache_error_ttl_ms is set. Arguments are
     int, str, bytes, float, bool, None, UUID or tuples of those. A coroutine function has one cache for each event loop.
 
-    The function runs for at most tasks_max_running (4 by default) different arguments at a time, not in the `contextvars` context of each caller, and a
-    plain function on a thread of the cache. In the child of a fork the caches are empty.
+    At most tasks_max_running calls (4 by default) run at a time. A plain function runs on a thread of the cache, and no function sees the caller's
+    `contextvars`. In the child of a fork the caches are empty.
 
     The decorated function has cache_clear(), cache_stats() and __wrapped__.
     """
+
+    if function is not None and not callable(function):
+        raise TypeError("cached takes settings by name, as in @cached(cache_capacity=1000)")
 
     def decorate(function: F) -> F:
         wrapper: Any = _cached_coroutine(function, settings) if inspect.iscoroutinefunction(function) else _cached_function(function, settings)

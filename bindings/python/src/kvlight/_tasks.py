@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import json
@@ -117,7 +118,8 @@ class Tasks(Store[K, V], _native.Engine):
         self._open(settings, clock, encode, decode, cost, abilities, tier.connection if isinstance(tier, RedisTier) else None)
         # The settings are valid now; 4 is the default of each.
         running = int(settings.get("tasks_max_running", 4))
-        self._nesting = Nesting(min(running, getattr(executor, "_max_workers", running)))
+        workers = getattr(executor, "_max_workers", None)
+        self._nesting = Nesting(min(running, workers) if isinstance(workers, int) else running)
         # Requests that have exceeded attempt_timeout_ms may keep their threads while others run.
         self._provider_threads = running + int(settings.get("tasks_max_abandoned", 4))
         self._tier_threads = int(settings.get("l2_max_requests", 4)) + 1  # for as many reads, and one write
@@ -294,8 +296,9 @@ class Tasks(Store[K, V], _native.Engine):
                 self._closing = _acquired_lock()
         if is_first:
             self._close(drain_ms, self._closing)
-        elif drain_ms is None and not self.is_closed:
-            self._close(None, None)
+        elif drain_ms is None:
+            with contextlib.suppress(Closed):  # the first close may have ended the engine meanwhile
+                self._close(None, None)
         with self._closing:
             pass  # acquired once the engine has ended
         for own in (pool if self._executor is None else None, self._tier_pool):
@@ -397,18 +400,17 @@ class Tasks(Store[K, V], _native.Engine):
         if self._loop is None:
             cast(Executor, self._pool).submit(_provide_on_thread, self._nesting, self._function, self._is_one, self._is_conditional, request)
             return
-        task = self._loop.create_task(self._call(_arguments(self._is_one, self._is_conditional, request)))
+        task = self._loop.create_task(self._call(request.keys, _arguments(self._is_one, self._is_conditional, request)))
         task.add_done_callback(request)
         if self._is_async:
             request.task = task
 
-    async def _call(self, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, keys: list[Any], arguments: tuple[Any, ...]) -> Any:
         function = self._function
         if self._is_async:
             answers = await function(*arguments)
         else:
             loop = cast(asyncio.AbstractEventLoop, self._loop)
-            keys = arguments if self._is_one else arguments[0]
             answers = await loop.run_in_executor(self._executor, self._nesting.call, keys, _call_on_thread, function, *arguments)
             if inspect.isawaitable(answers):
                 answers = await answers
@@ -488,7 +490,7 @@ def _provide_on_thread(nesting: Nesting, function: Any, is_one: bool, is_conditi
     """Calls the provider on a thread of the pool. Holds no reference to the engine, so that an engine that is never closed can be collected."""
     try:
         arguments = _arguments(is_one, is_conditional, request)
-        answers = nesting.call(arguments if is_one else arguments[0], _call_and_wait, function, *arguments)
+        answers = nesting.call(request.keys, _call_and_wait, function, *arguments)
         request.answer([answers] if is_one else answers)
     except BaseException as exception:
         request.fail(exception)
