@@ -58,7 +58,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
 
 impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
     /// Sets the provider. It receives requests on a provider thread, and may answer each key now or later, on any thread. If it panics, the
-    /// keys without an answer of a request that it holds fail with [`super::ErrorKind::Provider`].
+    /// keys without an answer of a request that it holds fail with [`super::ErrorKind::Provider`]. No panic of a function of the program is
+    /// printed.
     pub fn provider(mut self, provide: impl Fn(LoadRequest<K, V>) + Send + Sync + 'static) -> Builder<K, V> {
         self.hooks.provider = Some(Arc::new(ProvidingClosure(move |ticket| provide(LoadRequest::new(ticket)))));
         self

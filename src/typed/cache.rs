@@ -141,8 +141,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.store(key, Some(value.into()), terms, Condition::None)
     }
 
-    /// Stores `value` under `key` if this process has no entry of it, in one step; a second tier is not asked. Knowing that the key is absent is an entry, too. Returns whether the
-    /// value was stored. Fails if the priority, the version or a tag is out of range.
+    /// Stores `value` under `key` if this process has no entry of it, in one step; a second tier is not asked. Knowing that the key is
+    /// absent is an entry, too. Returns whether the value was stored. Fails if the priority, the version or a tag is out of range.
     pub fn put_if_absent<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>, terms: EntryTerms) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -194,8 +194,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         with_key(key, |key| self.cache.remove(key)) == Ok(Status::OK)
     }
 
-    /// Like [`TypedCache::remove`], but returns the entry. Of several threads that take a key, one receives its value. What only a second tier
-    /// has is removed there without being returned.
+    /// Like [`TypedCache::remove`], but returns the entry. Of several threads that take a key, one receives its value. What only a second
+    /// tier has is removed there without being returned.
     pub fn take<Q: KeyBytes + ?Sized>(&self, key: &Q) -> CacheState<V>
     where
         K: Borrow<Q>,

@@ -77,8 +77,8 @@ impl FetchError {
         self.0.is_retriable()
     }
 
-    /// The error with which the provider failed, if it did. Of a fetch that ended in another way, such as by its timeout, the error of the
-    /// last attempt that failed before that.
+    /// The error with which the provider failed, if it did. For a fetch that ended otherwise, for example by its timeout: the error of its
+    /// last failed attempt.
     pub fn provider_error(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         let object = self.0.object().or_else(|| self.0.cause()?.object())?;
         // SAFETY: the errors of a typed engine carry no other objects than those of `of_provider`, and `self` holds this one.

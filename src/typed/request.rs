@@ -4,6 +4,7 @@ use super::cache::EntryTerms;
 use super::error::of_provider;
 use super::key::{CacheKey, KeyBytes, with_key};
 use super::value::{shared, stored};
+use crate::base::panics::catch_panic;
 use crate::base::{Answer, Status};
 use crate::engine::request::Ticket;
 use crate::task::Unanswered;
@@ -201,7 +202,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
 impl<K: CacheKey, V> Drop for LoadRequest<K, V> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.ticket.finish(Unanswered::Failed(of_provider(Arc::from(Box::from("the provider panicked")), false)));
+            let error = of_provider(Arc::from(Box::from("the provider panicked")), false);
+            let _ = catch_panic(|| self.ticket.finish(Unanswered::Failed(error)));
         }
     }
 }

@@ -190,14 +190,27 @@ fn l07_a_panic_of_a_provider_is_the_error_of_its_keys() {
 
 #[test]
 fn f10b_a_timeout_after_failed_attempts_has_their_last_error() {
+    let (clock, calls) = (Arc::new(ManualClock::new(Millis(0))), Arc::new(AtomicUsize::new(0)));
+    let counted = calls.clone();
     let tasks: Tasks<u8, u8> = Tasks::builder()
         .set("retry.count", -1)
-        .set("retry.fixed_ms", 1)
-        .load(|_: &[u8]| Err::<HashMap<u8, u8>, _>("the database is down"))
+        .set("retry.fixed_ms", 0)
+        .clock(clock.clone())
+        .load(move |_: &[u8]| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Err::<HashMap<u8, u8>, _>("the database is down")
+        })
         .build()
         .expect("an engine");
-    let options = FetchOptions::new().set("timeout_ms", 500);
-    let error = tasks.fetch_wait_with(&1, &options).expect_err("no attempt succeeds");
+    let error = thread::scope(|threads| {
+        let fetch = threads.spawn(|| tasks.fetch_wait_with(&1, &FetchOptions::new().set("timeout_ms", 100)));
+        // One attempt has failed when the second one begins.
+        while calls.load(Ordering::SeqCst) < 2 {
+            thread::yield_now();
+        }
+        clock.advance(100);
+        fetch.join().expect("no panic").expect_err("no attempt succeeds")
+    });
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(error.provider_error().map(ToString::to_string).as_deref(), Some("the database is down"));
 }
