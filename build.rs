@@ -85,8 +85,8 @@ const STATS_BEGINNING: &str = "
  * fields.
  *
  * The number of lookups is hits + null_hits + misses + invalid_keys. The sum of the misses_ fields is the number of misses of fetches;
- * other misses come from calls that do not load. Over all windows together, loads_started is
- * ENDS_OF_LOADS + in_flight. A cache without an engine has no loads.
+ * other misses come from calls that do not load. A cache without an engine has no loads. Over all windows together, loads_started is
+ * ENDS_OF_LOADS + in_flight.
  * docs/STATISTICS.md lists the names that these fields have in JSON and OpenMetrics.
  */
 typedef struct kvl_stats_t {

@@ -84,7 +84,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
                     request.finish_absent();
                 }
                 Ok(Err(error)) => request.finish_failed(error),
-                Err(payload) => request.finish_failed(of_panic(&*payload)),
+                Err(payload) => request.finish_failed(of_panic(Some(&*payload))),
             }
         })
     }

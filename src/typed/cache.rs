@@ -46,13 +46,6 @@ impl<V> CacheState<V> {
 }
 
 impl<V: Send + Sync + 'static> CacheState<V> {
-    fn known(answer: &Answer) -> CacheState<V> {
-        match answer {
-            Answer::Value(value) => CacheState::Value(shared(value)),
-            Answer::Null => CacheState::Absent,
-        }
-    }
-
     /// A closed cache knows nothing.
     fn of(found: Result<Lookup, Status>) -> CacheState<V> {
         match found {
@@ -120,7 +113,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        with_key(key, |key| self.cache.peek(key)).ok().flatten().map_or(CacheState::Unknown, |hit| CacheState::known(&hit.answer))
+        CacheState::of(with_key(key, |key| self.cache.peek(key)).map(|hit| hit.map(|hit| hit.answer).into()))
     }
 
     /// Stores `value` under `key`, replaces an existing entry, and overtakes a load of the key in progress. Returns false if the value was
@@ -291,6 +284,6 @@ impl<K: CacheKey, V: Send + Sync + 'static> Iterator for CacheIter<K, V> {
 
     fn next(&mut self) -> Option<(K, Option<Arc<V>>)> {
         let (key, hit) = self.entries.next(&self.cache.cache).ok().flatten()?;
-        Some((K::from_bytes(&key), CacheState::known(&hit.answer).value()))
+        Some((K::from_bytes(&key), hit.answer.value().map(shared)))
     }
 }

@@ -115,9 +115,10 @@ unsafe extern "C-unwind" fn drop_cause(pointer: *mut c_void) {
     let _ = catch_panic(|| drop(cause));
 }
 
-/// The error of a provider that panicked.
-pub(super) fn of_panic(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+/// The error of a provider that panicked, with the text of the panic if its payload is known and is a text.
+pub(super) fn of_panic(payload: Option<&(dyn Any + Send)>) -> String {
+    let text = payload
+        .and_then(|payload| payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str)));
     text.map_or_else(|| "the provider panicked".into(), |text| format!("the provider panicked: {text}"))
 }
 

@@ -1,7 +1,7 @@
 //! The request that a provider in Rust answers.
 
 use super::cache::EntryTerms;
-use super::error::of_provider;
+use super::error::{of_panic, of_provider};
 use super::key::{CacheKey, KeyBytes, with_key};
 use super::value::{shared, stored};
 use crate::base::panics::catch_panic;
@@ -202,7 +202,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
 impl<K: CacheKey, V> Drop for LoadRequest<K, V> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let error = of_provider(Arc::from(Box::from("the provider panicked")), false);
+            let error = of_provider(Arc::from(Box::from(of_panic(None))), false);
             let _ = catch_panic(|| self.ticket.finish(Unanswered::Failed(error)));
         }
     }

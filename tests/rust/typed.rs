@@ -226,7 +226,7 @@ fn l09_a_priority_that_is_no_number_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn s01_a_key_that_is_too_long_harms_no_entry() {
+fn l09_a_key_that_is_too_long_harms_no_entry() {
     let long = "k".repeat(65_536);
     let provider = |request: LoadRequest<String, u8>| {
         assert!(!request.supply(&"k".repeat(65_536), 2));

@@ -396,7 +396,7 @@ def s12_each_fetch_is_one_lookup_with_one_outcome() -> None:
     asyncio.run(main())
 
 
-def f14_requests_that_took_too_long_keep_no_thread_from_others() -> None:
+def f10_requests_that_took_too_long_keep_no_thread_from_others() -> None:
     gate = threading.Event()
 
     def provider(keys: list[int]) -> list[int]:
@@ -474,7 +474,7 @@ def f21_a_wait_for_a_key_of_its_own_is_refused_though_the_provider_takes_it_off_
             tasks.fetch_wait(1)
 
 
-def f16_a_provider_may_change_its_keys_and_must_not_return_a_set() -> None:
+def l09_a_provider_may_change_its_keys_and_must_not_return_a_set() -> None:
     def sorts(keys: list[int]) -> list[int]:
         answers = [10 * key for key in keys]
         keys.sort()
