@@ -108,12 +108,12 @@ for round = 1, ROUNDS do
       batches[batch][i] = ("absent %d %d %d"):format(round, batch, i)
     end
   end
-  measured("1,000 absent keys by 64", "kvlight", BATCHES * ABSENT, function()
+  measured("1,000 absent keys, 64 a request", "kvlight", BATCHES * ABSENT, function()
     for _, keys in ipairs(batches) do
       tasks:fetch_all(keys)
     end
   end)
-  measured("1,000 absent keys by 64", "lua-resty-lrucache", BATCHES * ABSENT, function()
+  measured("1,000 absent keys, 64 a request", "lua-resty-lrucache", BATCHES * ABSENT, function()
     for _, keys in ipairs(batches) do
       fetch_all_theirs(keys)
     end

@@ -38,12 +38,12 @@ for ($turn = 0; $turn < ROUNDS; $turn++) {
     $measured('resident fetch', 'kvlight', KEYS, function () use ($tasks, $order) { foreach ($order as $name) { $tasks->fetch($name); } });
     $measured('resident fetch', 'APCu', KEYS, function () use ($order, $row) { foreach ($order as $name) { apcu_entry($name, $row); } });
     $batches = array_map(fn (int $batch) => array_map(fn (int $i) => "absent $turn $batch $i", range(1, ABSENT)), range(1, 20));
-    $measured('1,000 absent keys by 64', 'kvlight', 20 * ABSENT, function () use ($tasks, $batches) {
+    $measured('1,000 absent keys, 64 a request', 'kvlight', 20 * ABSENT, function () use ($tasks, $batches) {
         foreach ($batches as $keys) {
             $tasks->fetchAll($keys);
         }
     });
-    $measured('1,000 absent keys by 64', 'APCu', 20 * ABSENT, function () use ($batches, $row) {
+    $measured('1,000 absent keys, 64 a request', 'APCu', 20 * ABSENT, function () use ($batches, $row) {
         foreach ($batches as $keys) {
             apcu_fetch($keys);
             foreach (array_chunk($keys, 64) as $some) {

@@ -86,8 +86,8 @@ async def main() -> None:
                 for keys in absent:
                     await many(keys)
 
-            await measured("1,000 absent keys by 64", "kvlight", 20 * ABSENT, lambda: loads(tasks.fetch_all))
-            await measured("1,000 absent keys by 64", "aiodataloader + cachetools", 20 * ABSENT, lambda: loads(fresh.load_many))
+            await measured("1,000 absent keys, 64 a request", "kvlight", 20 * ABSENT, lambda: loads(tasks.fetch_all))
+            await measured("1,000 absent keys, 64 a request", "aiodataloader + cachetools", 20 * ABSENT, lambda: loads(fresh.load_many))
     for (work, library), costs in figures.items():
         print(f"{work}\t{library}\t{statistics.median(costs):.0f}")
 

@@ -41,8 +41,8 @@ ROUNDS.times do |turn|
   measured.call("resident fetch", "Concurrent::Map", KEYS) { ORDER.each { |name| map.compute_if_absent(name) { [name] } } }
   measured.call("resident fetch", "lru_redux", KEYS) { ORDER.each { |name| lru.getset(name) { [name] } } }
   batches = Array.new(20) { |batch| Array.new(ABSENT) { |i| "absent #{turn} #{batch} #{i}" } }
-  measured.call("1,000 absent keys by 64", "kvlight", 20 * ABSENT) { batches.each { |keys| tasks.fetch_all(keys) } }
-  measured.call("1,000 absent keys by 64", "batch-loader", 20 * ABSENT) do
+  measured.call("1,000 absent keys, 64 a request", "kvlight", 20 * ABSENT) { batches.each { |keys| tasks.fetch_all(keys) } }
+  measured.call("1,000 absent keys, 64 a request", "batch-loader", 20 * ABSENT) do
     batches.each do |keys|
       rows = keys.map do |key|
         BatchLoader.for(key).batch(replace_methods: false) do |wanted, loader|

@@ -81,7 +81,7 @@ example() {
     fi
 }
 
-# KVLight is in Swift 6 mode, which includes strict concurrency; KVLightCompat, in mode 5, takes closures that are not Sendable.
+# Builds KVLight alone with complete checks of concurrency. KVLightCompat is in Swift 5 mode, because it takes closures that are not Sendable.
 strictly() {
     echo "== strict concurrency"
     local log=$scratch/strict.log

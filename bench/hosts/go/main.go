@@ -132,12 +132,12 @@ func main() {
 				batches[b] = append(batches[b], fmt.Sprintf("absent %d %d %d", turn, b, i))
 			}
 		}
-		f.measured("1,000 absent keys by 64", "kvlight", 20*absent, func() {
+		f.measured("1,000 absent keys, 64 a request", "kvlight", 20*absent, func() {
 			for _, some := range batches {
 				must(tasks.FetchAll(ctx, some))
 			}
 		})
-		f.measured("1,000 absent keys by 64", "golang-lru + singleflight", 20*absent, func() {
+		f.measured("1,000 absent keys, 64 a request", "golang-lru + singleflight", 20*absent, func() {
 			for _, some := range batches {
 				for _, key := range some {
 					fetched(key)

@@ -16,7 +16,7 @@ import kvlight.Config;
 import kvlight.Keys;
 import kvlight.Tasks;
 
-/** Compares kvlight for Java with Caffeine's AsyncLoadingCache: prints lines of work, library and CPU nanoseconds per key. */
+/** Compares kvlight for Java with Caffeine's AsyncLoadingCache. Prints a line for each kind of work and library: the work, the library, CPU ns per key. */
 final class Bench {
     private static final int KEYS = Integer.parseInt(System.getenv().getOrDefault("KVL_BENCH_KEYS", "100000"));
     private static final int ROUNDS = 5;
@@ -103,8 +103,8 @@ final class Bench {
             measured(turn, "resident fetch", "Caffeine", KEYS, () -> order.forEach(key -> caffeine.get(key).join()));
             List<List<String>> ours = absent("ours", turn);
             List<List<String>> theirs = absent("theirs", turn);
-            measured(turn, "1,000 absent keys by 64", "kvlight", BATCHES * ABSENT, () -> ours.forEach(keys -> tasks.fetchAll(keys).join()));
-            measured(turn, "1,000 absent keys by 64", "Caffeine", BATCHES * ABSENT, () -> theirs.forEach(keys -> {
+            measured(turn, "1,000 absent keys, 64 a request", "kvlight", BATCHES * ABSENT, () -> ours.forEach(keys -> tasks.fetchAll(keys).join()));
+            measured(turn, "1,000 absent keys, 64 a request", "Caffeine", BATCHES * ABSENT, () -> theirs.forEach(keys -> {
                 List<CompletableFuture<?>> parts = new ArrayList<>();
                 for (int at = 0; at < keys.size(); at += 64) {
                     parts.add(caffeine.getAll(keys.subList(at, Math.min(at + 64, keys.size()))));

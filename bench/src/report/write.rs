@@ -155,7 +155,7 @@ const SHORT: &[(&str, u32)] = &[
     ("a reference taken and given back", 1),
     ("miss, put, evict", 1),
     ("1,000 absent keys, ns a key", 1),
-    ("100,000 absent keys by 64, ns a key", 1),
+    ("100,000 absent keys, 64 a request, ns a key", 1),
 ];
 
 /// The table of the README.

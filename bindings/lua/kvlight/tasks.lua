@@ -50,7 +50,7 @@ local OWN = { provider = true, dropped = true, on_error = true, wait = true, wak
 local UNSUPPORTED = {
   validator = "check keys before you fetch them",
   cost = "pass the cost of a value with its answer: request:resolve(i, value, { cost = … })",
-  removal_listener = "`dropped` is called with each value that the cache no longer holds",
+  removal_listener = "`dropped` is called with each value that is not a string once neither the cache nor a fetch holds it",
   record_listener = "stats() counts lookups",
 }
 

@@ -35,7 +35,7 @@ final class Fetch
     public function wait(): Result|array
     {
         while ($this->outcome === null) {
-            $this->tasks->wait($this);
+            $this->tasks->waitStep($this);
         }
         return $this->outcome;
     }

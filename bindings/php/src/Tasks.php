@@ -13,7 +13,7 @@ final class Tasks
     private const UNSUPPORTED = [
         'validator' => 'check keys before you fetch them',
         'cost' => 'pass the cost of a value with its answer: $request->resolve($at, $value, [\'cost\' => …])',
-        'removal_listener' => '`dropped` is called with each value that the cache no longer holds',
+        'removal_listener' => '`dropped` is called with each value that is not a string once neither the cache nor a fetch holds it',
         'record_listener' => 'stats() counts lookups',
     ];
 
@@ -32,7 +32,7 @@ final class Tasks
     private readonly CData $eventAt;
     private readonly int $eventSize;
     private int $lastId = 0;
-    /** whether a fetch without options starts with a lookup in the store */
+    /** whether a fetch without options begins with a lookup in this process's cache, as get() makes it */
     private readonly bool $readsStoreFirst;
     /** how many nested poll() calls are handling an event */
     private int $polls = 0;
@@ -46,7 +46,7 @@ final class Tasks
     private readonly \WeakMap $open;
 
     /**
-     * @param callable $provider is called with a list of keys and the Request. It returns [key => value], or nothing to answer later.
+     * @param callable $provider is called with a list of keys and the Request. It returns [key => value]; or null, to answer through the Request, also later.
      * @param array $settings those of docs/CONFIGURATION.md, by name.
      * @param ?callable $dropped is called with each value that is not a string once neither the cache nor a fetch holds it any longer.
      * @param ?callable $onError is called with exceptions of functions passed to start(), of `$dropped` and of the second tier. Without it they are logged.
@@ -380,8 +380,8 @@ final class Tasks
     }
 
     /**
-     * Polls until the second tier has everything that was put and loaded before, for at most `$timeoutMs` milliseconds; a method of the second tier that
-     * is running then still ends. Returns whether it has everything.
+     * Polls until the second tier has everything that was put and loaded before, for at most `$timeoutMs` milliseconds, or longer if a method of the
+     * second tier is running then, which is not interrupted. Returns whether it has everything.
      */
     public function syncSecondTier(int $timeoutMs): bool
     {
@@ -411,7 +411,7 @@ final class Tasks
         return $out[0];
     }
 
-    /** Closes the cache: fetches in progress fail with KVL_ERR_CLOSED during this call, and `dropped` is called with every value. May be called twice. */
+    /** Closes the cache: fetches in progress fail with KVL_ERR_CLOSED, and `dropped` is called with the values. May be called twice. */
     public function close(): void
     {
         if ($this->tasks !== null) {
@@ -430,8 +430,8 @@ final class Tasks
         $this->free();
     }
 
-    /** @internal Waits for a fetch, once. */
-    public function wait(Fetch $fetch): void
+    /** @internal One step of waiting for a fetch, which may not be done afterwards: Fetch calls this in a loop. */
+    public function waitStep(Fetch $fetch): void
     {
         if ($this->wait !== null) {
             ($this->wait)($fetch);

@@ -6,7 +6,7 @@ use crate::base::record::Address;
 use std::collections::TryReserveError;
 use std::hint::select_unpredictable;
 
-/// The number of slots of a bucket, which fill a cache line together with the count: 5, or 7 with 32-bit addresses.
+/// The number of slots of a bucket, as many as fit into a cache line beside [`Bucket::passed`]: 5, or 7 with 32-bit addresses.
 pub(super) const SLOTS: usize = (64 - size_of::<u32>()) / (size_of::<u32>() + size_of::<Option<Address>>());
 
 /// One cache line of the table. The slots in use come first.
@@ -109,8 +109,8 @@ impl BucketTable {
         if at + 1 == self.size { 0 } else { at + 1 }
     }
 
-    /// Returns the record with this tag for which `is_it` is true. Visits each bucket at most once, because every bucket may have passed a
-    /// record on.
+    /// Returns the record with this tag for which `is_it` is true. Stops after one round of the table: if every bucket has passed a record
+    /// on, no bucket ends the search.
     pub(super) fn search(&self, tag: u32, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let mut at = self.home(tag);
         for _ in 0..self.size {
@@ -137,14 +137,14 @@ impl BucketTable {
     pub(super) fn enter(&mut self, tag: u32, record: Option<Address>) {
         match self.buckets.get_mut(home(tag, self.size)) {
             Some(bucket) if !rarely(bucket.is_full()) => bucket.push(tag, record),
-            _ => self.enter_later(tag, record),
+            _ => self.enter_beyond(tag, record),
         }
     }
 
     /// Enters a record whose home is full or not in use.
     #[cold]
     #[inline(never)]
-    fn enter_later(&mut self, tag: u32, record: Option<Address>) {
+    fn enter_beyond(&mut self, tag: u32, record: Option<Address>) {
         let mut at = self.home(tag);
         self.reach(at);
         // The table has more slots than entries, so the loop ends.
@@ -214,7 +214,7 @@ impl BucketTable {
         *bucket = kept;
     }
 
-    /// [`BucketTable::move_home`] for a full bucket that passed records on.
+    /// [`BucketTable::move_home`] for a bucket that passed records on, so that some of its own are in later buckets.
     #[cold]
     #[inline(never)]
     fn move_home_and_later(&mut self, home: usize, into: &mut BucketTable) {

@@ -1,8 +1,9 @@
 //! The second tier: keys that missed are looked up there before they are queued for the provider; what is loaded or written here is then
 //! written there, without making callers wait (rules T01 to T15; the states are in `task::second_tier`).
 //!
-//! A look begins, like an attempt, with a stamp: a hit is stored and delivered only if nothing was written since (rule T02). Any other
-//! result of a look, even none at all, counts as a miss (rule T01).
+//! A look begins, like an attempt, with a stamp: a hit is stored and delivered only if its key has not been written since (rule T02). If
+//! another process has the lease, the key is looked up again for a while (rule T10). Any other result of a look, even none at all, counts
+//! as a miss (rule T01).
 
 use super::steps::LongWork;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
@@ -33,7 +34,7 @@ pub enum TierAnswer {
 /// How a request for the second tier ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TierEnd {
-    /// The host has finished it. If it writes, every key for which the host reported nothing else is written.
+    /// The host has finished it. If it writes, every key for which the host reported no other result counts as written.
     Finished,
     /// The host has dropped it without finishing it. If it writes, all of its keys have failed.
     Dropped,
@@ -85,7 +86,8 @@ impl<H: Host> Table<H> {
         self.tier.as_ref().map_or(Some(true), |tier| tier.behind.has_written(upto))
     }
 
-    /// Does what an event made possible for the second tier. Does nothing while deadlines fire, when no request is formed.
+    /// Does what an event has made possible for the second tier. Does nothing once the engine is closed, or while deadlines fire, since
+    /// requests are formed after that.
     #[inline(never)]
     pub(super) fn conclude_tier<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         if self.is_firing || self.life == Acceptance::Closed {
@@ -107,7 +109,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Does the long work that [`Table::go_on_later`] began, by leaving it to the `conclude` that follows.
+    /// The step of the long work that [`Table::go_on_later`] began. It only clears the mark: the `conclude` that follows does the work.
     pub(super) fn end_tier_step(&mut self) {
         if let Some(tier) = &mut self.tier {
             tier.goes_on_later = false;
@@ -115,13 +117,13 @@ impl<H: Host> Table<H> {
     }
 
     /// The status of a call on a request of the second tier that no longer exists.
-    fn tier_status(&self) -> Status {
+    fn status_of_gone_tier_request(&self) -> Status {
         if self.life == Acceptance::Closed { Status::ERR_CLOSED } else { Status::ERR_ALREADY_ANSWERED }
     }
 
     /// The host ends a request of the second tier. Returns LATE for a request that writes and whose time was over.
     pub fn tier_finish<S: AnswerStore>(&mut self, id: TierRequestId, how: TierEnd, cx: &mut TableContext<'_, H, S>) -> Status {
-        let closed = self.tier_status();
+        let status_if_gone = self.status_of_gone_tier_request();
         match self.tier.as_mut().and_then(|tier| tier.requests.remove(id)) {
             Some(TierRequest::Look(look)) => self.look_finished(look, cx.now.moment()),
             Some(TierRequest::Sent(sent)) if sent.is_over() => {
@@ -130,7 +132,7 @@ impl<H: Host> Table<H> {
                 return Status::LATE;
             }
             Some(TierRequest::Sent(sent)) => self.write_finished(sent, how, cx),
-            None => return closed,
+            None => return status_if_gone,
         }
         self.conclude(cx);
         Status::OK

@@ -8,7 +8,7 @@ module Kvlight
     UNSUPPORTED = {
       validator: "check keys before you fetch them",
       cost: "pass the cost of a value with its answer: request.resolve(key, value, cost: …)",
-      removal_listener: "`dropped:` is called with each value that the cache no longer holds",
+      removal_listener: "`dropped:` is called with each value that is not a String once neither the cache nor a fetch holds it",
       record_listener: "stats counts lookups"
     }.freeze
 

@@ -281,11 +281,11 @@ impl<H: Host> Table<H> {
     /// Marks a part as answered. Returns the status of the call and, if the part's flight still waits for the answer, the flight and its
     /// stamp.
     pub(super) fn take_look_part(&mut self, id: TierRequestId, index: usize, has_failed: bool) -> (Status, Option<(FlightId, Stamp)>) {
-        let closed = self.tier_status();
+        let status_if_gone = self.status_of_gone_tier_request();
         let look = match self.tier.as_mut().and_then(|tier| tier.requests.get_mut(id)) {
             Some(TierRequest::Look(look)) => look,
             Some(TierRequest::Sent(_)) => return (Status::ERR_WRONG_KIND, None),
-            None => return (closed, None),
+            None => return (status_if_gone, None),
         };
         match look.parts[index] {
             LookPart::Answered if look.is_late => (Status::LATE, None),

@@ -130,7 +130,7 @@ impl<H: Host> Table<H> {
     /// The second tier has failed to store a key or, if `is_refused`, has refused to: the key was not as the read had found it, or the
     /// second tier does not take such values.
     pub fn tier_not_done(&mut self, id: TierRequestId, index: usize, is_refused: bool) -> Status {
-        let closed = self.tier_status();
+        let status_if_gone = self.status_of_gone_tier_request();
         match self.tier.as_mut().and_then(|tier| tier.requests.get_mut(id)) {
             Some(TierRequest::Sent(sent)) if sent.is_over() => return Status::LATE,
             Some(TierRequest::Sent(sent)) if !is_refused => sent.results[index] = StoreResult::Failed,
@@ -138,7 +138,7 @@ impl<H: Host> Table<H> {
                 sent.results[index] = StoreResult::Refused;
             }
             Some(_) => return Status::ERR_WRONG_KIND,
-            None => return closed,
+            None => return status_if_gone,
         }
         Status::OK
     }
