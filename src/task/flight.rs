@@ -4,6 +4,7 @@
 use super::deadlines::DeadlineId;
 use super::demand::Demand;
 use super::host::Host;
+use super::outcome::Outcome;
 use super::queue::QueuePosition;
 use super::request::FlightRemains;
 use super::{FetchId, FlightId, KeyStateId, RequestId};
@@ -99,6 +100,13 @@ pub struct EndedFlight<H: Host> {
     pub owner: FetchId,
     /// To be dropped after the lock is released.
     pub last_error: Option<Error>,
+}
+
+impl<H: Host> EndedFlight<H> {
+    /// The data to keep for an answer that may still arrive.
+    pub fn remains(&self, stamp: Stamp) -> FlightRemains {
+        FlightRemains { key_state: self.key_state, stamp, stores: self.stores, priority: self.priority.get() }
+    }
 }
 
 /// Fetches that joined a flight and that nothing can end earlier: each is of one key, without a handle, a time limit or progress. Such a
@@ -200,6 +208,11 @@ impl<H: Host> Flight<H> {
     /// Returns `error`, with the error of the last attempt as its cause.
     pub fn with_cause(&self, error: &Error) -> Error {
         with_cause(error, self.last_error.as_ref())
+    }
+
+    /// The outcome of a position that stops waiting for the flight because of this error of the library.
+    pub fn failed(&self, error: &Error) -> Outcome {
+        Outcome::failed(self.with_cause(error)).of_load(self.attempts)
     }
 }
 

@@ -86,6 +86,12 @@ impl Outcome {
         Outcome { source, ..Outcome::bare(answer.into()) }
     }
 
+    /// Adds the facts of the load that it is the outcome of.
+    #[inline(always)]
+    pub fn of_load(self, attempts: u32) -> Outcome {
+        Outcome { attempts, ..self }
+    }
+
     /// Turns an answer of the store into a fallback that is served without a failure.
     pub fn as_stale(self) -> Outcome {
         self.stale_after(None)

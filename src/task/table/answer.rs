@@ -200,7 +200,7 @@ impl<H: Host> Table<H> {
             self.fill_behind(id, (&answer, filled, is_tagged), load_ms, (cx.now, &mut *cx.out));
             self.forget_look(id);
         }
-        let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, attempts, ..Outcome::of(answer, source) };
+        let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, ..Outcome::of(answer, source).of_load(attempts) };
         let flights = &mut self.flights;
         match only_waiter {
             Some(waiter) if waiter.fetch == owner => {

@@ -9,7 +9,7 @@ use crate::task::fetch::{Fetch, Form, Position};
 use crate::task::flight::{EndedFlight, Joiners, Phase, Standing, Waiter};
 use crate::task::host::{Cancel, DeferredDrop, Effects, Event, EventSink, Joined, STEP};
 use crate::task::outcome::{BatchOutcome, Outcome, Source};
-use crate::task::request::{FlightRemains, Part};
+use crate::task::request::Part;
 use crate::task::{FetchId, FlightId, RequestId};
 
 /// Why the open positions of a fetch end.
@@ -41,7 +41,7 @@ impl<H: Host> Table<H> {
     #[inline(always)]
     pub(super) fn settle_waiters(&mut self, flight: EndedFlight<H>, outcome: Outcome, out: &mut Effects<H>) {
         out.defer_error_drop(flight.last_error);
-        let outcome = Outcome { attempts: flight.attempts, ..outcome };
+        let outcome = outcome.of_load(flight.attempts);
         if let Some(joiners) = flight.joiners {
             settle_joiners(*joiners, outcome.clone(), out);
         }
@@ -195,11 +195,10 @@ impl<H: Host> Table<H> {
             self.withdraw_hedge(flight_id, out);
             self.counts.ahead_dropped += u64::from(self.flights[flight_id].is_ahead);
             let flight = self.take_flight(flight_id);
+            // The flight's reference to the key state becomes the part's.
+            self.requests[id].parts[index] = Part::Unwanted(flight.remains(stamp));
             out.defer_error_drop(flight.last_error);
             self.counts.flights_ended.cancelled += 1;
-            // The flight's reference to the key state becomes the part's.
-            let remains = FlightRemains { key_state: flight.key_state, stamp, stores: flight.stores, priority: flight.priority.get() };
-            self.requests[id].parts[index] = Part::Unwanted(remains);
         }
         let request = &mut self.requests[id];
         request.is_withdrawn |= request.unanswered == request.parts.len();

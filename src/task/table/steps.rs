@@ -224,7 +224,7 @@ impl<H: Host> Table<H> {
                     from = next;
                     let flight = &mut self.flights[id];
                     if let Some(joiners) = flight.joiners.take() {
-                        let outcome = Outcome { attempts: flight.attempts, ..Outcome::failed(flight.with_cause(&self.errors.closed)) };
+                        let outcome = flight.failed(&self.errors.closed);
                         settle_joiners(*joiners, outcome, cx.out);
                     }
                 }
@@ -327,7 +327,7 @@ impl<H: Host> Table<H> {
         let wish = self.wish_at(fetch, position);
         // Reports how many attempts its load had made, and the cause, although the load itself may continue (rule F10b).
         let outcome = match self.flights.get(flight) {
-            Some(load) => Outcome { attempts: load.attempts, ..Outcome::failed(load.with_cause(error)) },
+            Some(load) => load.failed(error),
             None => Outcome::failed(error.clone()),
         };
         self.settle(fetch, position as u32, outcome, out);

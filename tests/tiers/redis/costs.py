@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 
-from world import PATIENT, Proxy, answer_automatically, eventually, two
+from world import ENTRY, PATIENT, Proxy, answer_automatically, eventually, two
 
 # Processes wait for each other's loads as long as a story needs.
 WAITING = (*PATIENT, "l2.wait_ms=19000")
@@ -134,7 +134,7 @@ def t19_t15_a_miss_is_two_round_trips_and_the_fill_follows_the_answer(world):
     assert b.l2()["fills"] == 0
     turnstile.let_through(None)
     b.filled()
-    eventually("the entry is in the server", lambda: server.call("GET", "p:1:k:y").endswith(b"from_a"))
+    eventually("the entry is in the server", lambda: server.call("GET", ENTRY + "y").endswith(b"from_a"))
     assert turnstile.passed() == 1
 
 

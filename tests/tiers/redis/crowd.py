@@ -19,7 +19,7 @@ import time
 import traceback
 
 from proxy import ADDRESS, ANNOUNCED, Fault, FaultProxy
-from world import PATIENCE, Cluster, eventually, kill_all, started
+from world import ENTRY, PATIENCE, Cluster, eventually, kill_all, started
 
 PROGRAM = os.environ["KVL_REDIS_CROWD"]
 PROCESSES = 8
@@ -227,7 +227,7 @@ class Crowd:
         """Moves slots with records to another server, a key at a time."""
         primaries = self.primaries()
         for record in self.chance.sample(range(RECORDS), 25):
-            slot = primaries[0].call("CLUSTER", "KEYSLOT", f"p:1:k:r{record}")
+            slot = primaries[0].call("CLUSTER", "KEYSLOT", f"{ENTRY}r{record}")
             source = self.primary_of(slot)
             target = self.chance.choice([node for node in primaries if node is not source])
             self.cluster.begin_move(slot, source, target)

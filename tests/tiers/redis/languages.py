@@ -13,12 +13,11 @@ import subprocess
 import sys
 import traceback
 
-from world import World, eventually, kill_all, leaves
+from world import ENTRY, World, eventually, kill_all, leaves
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 PROGRAMS = os.path.join(TOP, "tests/programs/redis/languages")
 SWIFT = os.path.join(TOP, "bindings/swift/toolchain")
-ENTRY = b"p:1:k:"
 FOLDER = os.path.abspath(sys.argv[1])
 
 
@@ -159,7 +158,7 @@ def shares(world, command, environment):
 
 def is_entry(server, key):
     """Whether the server has an entry of a key, and not a lease. A language may put the key's type before it."""
-    names = [name for name in server.keys() if name.startswith(ENTRY) and name.endswith(key)]
+    names = [name for name in server.keys() if name.startswith(ENTRY.encode()) and name.endswith(key)]
     return any((server.call("GET", name) or b"")[1:2] == b"\x02" for name in names)
 
 

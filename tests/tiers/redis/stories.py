@@ -358,13 +358,13 @@ def t04_the_notice_follows_the_change(world):
     with monitor, monitor.makefile("rb") as lines:
         monitor.sendall(packed(["MONITOR"]))
         lines.readline()
-        for command, change in (("put x 1", b'"SET" "p:1:k:x"'), ("remove x", b'"UNLINK" "p:1:k:x"'), ("clear", b'"SET" "p:1:{log}:epoch"')):
+        for command, change in (("put x 1", f'"SET" "{ENTRY}x"'), ("remove x", f'"UNLINK" "{ENTRY}x"'), ("clear", f'"SET" "{LOG}:epoch"')):
             a.do(command)
             a.synced()
             seen = []
             while not seen or b'"XADD"' not in seen[-1]:
                 seen.append(lines.readline())
-            assert any(change in line for line in seen[:-1]), seen
+            assert any(change.encode() in line for line in seen[:-1]), seen
 
 
 def t05_what_another_process_writes_is_invalidated(world):
@@ -785,7 +785,7 @@ def t13_another_version_of_the_format_has_keys_of_its_own(world):
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     assert server.call("GET", "p:2:k:x") == b"of a later version"
-    assert server.keys() == {b"p:2:k:x", b"p:1:k:x", LOG.encode(), b"p:1:{log}:epoch"}
+    assert server.keys() == {b"p:2:k:x", (ENTRY + "x").encode(), LOG.encode(), f"{LOG}:epoch".encode()}
 
 
 def t11_a_failure_of_one_key_does_not_affect_the_others(world):
