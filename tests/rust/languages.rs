@@ -6,7 +6,7 @@
 pub struct Language {
     /// Its name in the tables of the documents.
     pub name: &'static str,
-    /// Its folder in `bindings`, or else in `tests/programs/scenarios`; "" for Rust, which has no scenarios.
+    /// Its folder in `bindings`, or else in `tests/programs/scenarios`.
     pub folder: &'static str,
     /// The word that marks its blocks in documents, after the three backticks.
     pub mark: &'static str,
@@ -49,14 +49,14 @@ pub const LANGUAGES: &[Language] = &[
     },
     Language {
         name: "Rust",
-        folder: "",
+        folder: "rust",
         mark: "rust",
         extensions: &["rs"],
         definers: &["fn", "mod"],
-        quoted: &["src/typed"],
+        quoted: &["src/typed", "examples/rust"],
         sources: (&["src/typed"], ""),
-        scenarios: "",
-        count: ("", ""),
+        scenarios: "tests/rust/scenarios.rs",
+        count: ("bindings/rust/tests/run.sh", "scenarios=N\n"),
     },
     Language {
         name: "Swift",

@@ -1,5 +1,6 @@
-//! The interface for Rust programs: typed keys and values, with blocking calls and with futures on a small executor of this file.
+//! The interface for Rust programs: typed keys and values, with blocking calls and with futures.
 
+use super::typed_fixture::{block_on, by_hand, is_pending};
 use kvlight::base::Millis;
 use kvlight::base::config::TABLE;
 use kvlight::{
@@ -7,32 +8,10 @@ use kvlight::{
     ManualClock, Source, Tasks, TypedCache,
 };
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::Duration;
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
 
 /// Doubles even numbers; odd numbers are absent.
 fn doubling(calls: &Arc<AtomicUsize>) -> Builder<u64, u64> {
@@ -64,16 +43,11 @@ fn f01_blocking_calls_and_futures_return_values_and_absences_in_order() {
 
 #[test]
 fn f06_a_thousand_fetches_of_one_key_share_one_call_and_one_value() {
-    let (send, requests) = mpsc::channel::<LoadRequest<String, String>>();
-    let send = Mutex::new(send);
-    let tasks: Tasks<String, String> = Tasks::builder()
-        .provider(move |request| send.lock().expect("no panic").send(request).expect("the test listens"))
-        .build()
-        .expect("an engine");
-    let mut fetches: Vec<_> = (0..1000).map(|_| Box::pin(tasks.fetch("key"))).collect();
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let (builder, requests) = by_hand::<String, String>();
+    let tasks = builder.build().expect("an engine");
+    let mut fetches: Vec<_> = (0..1000).map(|_| tasks.fetch("key")).collect();
     for fetch in &mut fetches {
-        assert!(fetch.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(is_pending(fetch));
     }
     let request = requests.recv().expect("one request");
     assert_eq!(request.keys(), ["key"]);
@@ -109,23 +83,18 @@ fn f20_the_providers_error_reaches_every_caller_as_the_same_object() {
 
 #[test]
 fn f09_a_future_that_is_dropped_cancels_its_fetch_and_no_other() {
-    let (send, requests) = mpsc::channel::<LoadRequest<u8, u8>>();
-    let send = Mutex::new(send);
-    let tasks: Tasks<u8, u8> = Tasks::builder()
-        .provider(move |request| send.lock().expect("no panic").send(request).expect("the test listens"))
-        .build()
-        .expect("an engine");
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let (mut first, mut second) = (Box::pin(tasks.fetch(&1)), Box::pin(tasks.fetch(&1)));
-    assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    assert!(second.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let (builder, requests) = by_hand::<u8, u8>();
+    let tasks = builder.build().expect("an engine");
+    let (mut first, mut second) = (tasks.fetch(&1), tasks.fetch(&1));
+    assert!(is_pending(&mut first));
+    assert!(is_pending(&mut second));
     let request = requests.recv().expect("a request");
     drop(first);
     assert!(!request.is_cancelled());
     request.resolve(0, 5);
     assert_eq!(block_on(second).expect("an answer").as_deref(), Some(&5));
-    let mut third = Box::pin(tasks.fetch(&2));
-    assert!(third.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let mut third = tasks.fetch(&2);
+    assert!(is_pending(&mut third));
     let request = requests.recv().expect("a request");
     drop(third);
     assert!(request.is_cancelled());
@@ -401,23 +370,16 @@ fn r02_r07_a_fallback_serves_while_the_breaker_is_open_unless_the_record_is_gone
 }
 
 /// An engine whose requests the test answers. Values are fresh for 100 ms and fallbacks for 10 s.
-fn by_hand(clock: &Arc<ManualClock>) -> (Tasks<u8, u8>, mpsc::Receiver<LoadRequest<u8, u8>>) {
-    let (send, requests) = mpsc::channel();
-    let send = Mutex::new(send);
-    let tasks = Tasks::builder()
-        .set("cache.ttl_ms", Duration::from_millis(100))
-        .set("stale.ttl_ms", 10_000)
-        .clock(clock.clone())
-        .provider(move |request| send.lock().expect("no panic").send(request).expect("the test listens"))
-        .build()
-        .expect("an engine");
-    (tasks, requests)
+fn with_fallbacks(clock: &Arc<ManualClock>) -> (Tasks<u8, u8>, mpsc::Receiver<LoadRequest<u8, u8>>) {
+    let (builder, requests) = by_hand();
+    let builder = builder.set("cache.ttl_ms", Duration::from_millis(100)).set("stale.ttl_ms", 10_000).clock(clock.clone());
+    (builder.build().expect("an engine"), requests)
 }
 
 #[test]
 fn r04_f19_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback() {
     let clock = Arc::new(ManualClock::new(Millis(0)));
-    let (tasks, requests) = by_hand(&clock);
+    let (tasks, requests) = with_fallbacks(&clock);
     tasks.cache().put(&1, 7).expect("open");
     clock.advance(150);
     let at_once = FetchOptions::new().set("stale.timeout_ms", 0);
@@ -440,17 +402,16 @@ fn r04_f19_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback() {
         assert_eq!(waited.age, Duration::from_millis(150));
     }
 
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut plain = Box::pin(tasks.fetch(&1));
-    let mut waiting = Box::pin(tasks.fetch_all_with(&[1, 2], &soon));
-    assert!(plain.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let mut plain = tasks.fetch(&1);
+    let mut waiting = tasks.fetch_all_with(&[1, 2], &soon);
+    assert!(is_pending(&mut plain));
+    assert!(is_pending(&mut waiting));
     clock.advance(50);
     let second = requests.recv().expect("the key that has no fallback is loaded");
     assert!(second.resolve(0, 8));
     let found = block_on(waiting).expect("a batch").into_iter().map(|found| found.expect("an answer").as_deref().copied());
     assert_eq!(found.collect::<Vec<_>>(), [Some(7), Some(8)], "the fallback of one, the answer of the other");
-    assert!(plain.as_mut().poll(&mut Context::from_waker(&waker)).is_pending(), "the options were those of another fetch");
+    assert!(is_pending(&mut plain), "the options were those of another fetch");
     assert!(request.resolve(0, 9));
     assert_eq!(block_on(plain).expect("an answer").as_deref(), Some(&9));
     assert_eq!(tasks.fetch_wait_with(&1, &at_once).expect("a value").as_deref(), Some(&9), "the answer was stored");
@@ -461,7 +422,7 @@ fn r04_f19_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback() {
 #[test]
 fn f19_options_state_urgency_reading_and_retries_of_one_call() {
     let clock = Arc::new(ManualClock::new(Millis(0)));
-    let (tasks, requests) = by_hand(&clock);
+    let (tasks, requests) = with_fallbacks(&clock);
     let reading = |how| FetchOptions::new().set("read", how);
     assert_eq!(tasks.fetch_wait_with(&1, &reading("cache_only")).expect("a miss"), None);
     assert!(requests.try_recv().is_err(), "a fetch from the cache only loads nothing");
@@ -481,14 +442,13 @@ fn f19_options_state_urgency_reading_and_retries_of_one_call() {
 
 #[test]
 fn f03_a_batch_reports_its_progress() {
-    let (tasks, requests) = by_hand(&Arc::new(ManualClock::new(Millis(0))));
+    let (tasks, requests) = with_fallbacks(&Arc::new(ManualClock::new(Millis(0))));
     let seen: Arc<Mutex<Vec<FetchProgress>>> = Arc::default();
     let noted = seen.clone();
     let options = FetchOptions::new().on_progress(2, move |progress| noted.lock().expect("no panic").push(progress));
     tasks.cache().put(&1, 1).expect("open");
-    let mut fetch = Box::pin(tasks.fetch_all_with(&[1, 2, 3, 4], &options));
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    assert!(fetch.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let mut fetch = tasks.fetch_all_with(&[1, 2, 3, 4], &options);
+    assert!(is_pending(&mut fetch));
     let request = requests.recv().expect("a request");
     assert!(request.resolve(0, 2) && request.fail_permanently(1, Down(1)) && request.resolve(2, 4));
     assert_eq!(block_on(fetch).expect("a batch").iter().filter(|found| found.is_ok()).count(), 3);
@@ -501,7 +461,7 @@ fn f03_a_batch_reports_its_progress() {
 
 #[test]
 fn l09b_r04_options_that_cannot_work_fail_their_call_with_a_sentence() {
-    let (tasks, requests) = by_hand(&Arc::new(ManualClock::new(Millis(0))));
+    let (tasks, requests) = with_fallbacks(&Arc::new(ManualClock::new(Millis(0))));
     let assert_refused = |options: &FetchOptions, words: &str| {
         let errors = [
             tasks.fetch_wait_with(&1, options).expect_err("refused"),
@@ -533,8 +493,8 @@ fn l09b_r04_options_that_cannot_work_fail_their_call_with_a_sentence() {
 #[test]
 fn r01_r11_absences_and_extra_keys_have_terms_too() {
     let clock = Arc::new(ManualClock::new(Millis(0)));
-    let (tasks, requests) = by_hand(&clock);
-    let (cache, waker) = (tasks.cache(), Waker::from(Arc::new(Unpark(thread::current()))));
+    let (tasks, requests) = with_fallbacks(&clock);
+    let cache = tasks.cache();
     let short = |tag: &str| EntryTerms {
         ttl: Some(Duration::from_millis(10)),
         stale_ttl: Some(Duration::from_millis(40)),
@@ -542,8 +502,8 @@ fn r01_r11_absences_and_extra_keys_have_terms_too() {
         ..EntryTerms::default()
     };
     let refused = || EntryTerms { version: "v".repeat(256), ..EntryTerms::default() };
-    let mut fetch = Box::pin(tasks.fetch(&1));
-    assert!(fetch.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let mut fetch = tasks.fetch(&1);
+    assert!(is_pending(&mut fetch));
     let request = requests.recv().expect("a request");
     assert!(!request.resolve_absent_with(0, refused()) && !request.supply_with(&2, 2, refused()));
     assert!(request.supply_with(&2, 2, short("extra")) && request.supply_absent_with(&3, short("extra")) && request.supply_absent(&4));
@@ -640,15 +600,10 @@ fn l09_a_refused_setting_is_reported_in_a_sentence() {
 
 #[test]
 fn l05_fetches_in_progress_fail_with_closed_at_shutdown() {
-    let (send, requests) = mpsc::channel::<LoadRequest<u8, u8>>();
-    let send = Mutex::new(send);
-    let tasks: Tasks<u8, u8> = Tasks::builder()
-        .provider(move |request| send.lock().expect("no panic").send(request).expect("the test listens"))
-        .build()
-        .expect("an engine");
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut fetch = Box::pin(tasks.fetch(&1));
-    assert!(fetch.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let (builder, requests) = by_hand::<u8, u8>();
+    let tasks = builder.build().expect("an engine");
+    let mut fetch = tasks.fetch(&1);
+    assert!(is_pending(&mut fetch));
     let request = requests.recv().expect("a request");
     drop(tasks);
     assert_eq!(block_on(fetch).expect_err("closed").kind(), ErrorKind::Closed);
