@@ -1,5 +1,5 @@
-//! Programs in C and C++ that do each thing very often, while their memory stays flat (tests/programs/flat). KVL_CALLS says how often. The
-//! other languages have such loops among their own tests.
+//! Programs in C and C++ that do each thing very often, while their memory stays flat (tests/programs/flat). KVL_CALLS says how often. For
+//! Rust `typed_flat.rs` does this; the other languages have such loops among their own tests.
 
 use super::library;
 
