@@ -270,6 +270,7 @@ func (e *engine[V]) fetch(ctx context.Context, key string, settings []Settings) 
 }
 
 func (e *engine[V]) results(ctx context.Context, keys []string, settings []Settings) (results []Result[V], err error) {
+	keys = append([]string(nil), keys...) // the program may change its slice meanwhile, and results go by position
 	bytes, lengths := packKeys(keys)
 	later, err := e.wait(ctx, keys, settings, func(c *call[V]) C.kvl_status_t {
 		var ready *C.kvl_results_t

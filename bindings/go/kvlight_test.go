@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"runtime"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -101,6 +102,72 @@ func Test_f01_a_provider_that_panics_fails_its_keys_alone(t *testing.T) {
 	var panicked *kvlight.PanicError
 	if !errors.Is(err, lost) || !errors.As(err, &panicked) || !strings.Contains(string(panicked.Stack), "kvlight_test.go") {
 		t.Error(err)
+	}
+}
+
+func Test_f15_a_provider_may_write_to_the_keys_it_receives(t *testing.T) {
+	// As a program does that sorts, filters or prefixes in place.
+	mangle := func(keys []string) {
+		sort.Sort(sort.Reverse(sort.StringSlice(keys)))
+		for i, key := range keys {
+			keys[i] = "users:" + key
+		}
+	}
+	answer := func(keys []string) map[string]string {
+		rows := map[string]string{}
+		for _, key := range keys {
+			if key != "fails" {
+				rows[key] = "user " + key
+			}
+		}
+		return rows
+	}
+	failure := errors.New("fails")
+	whole := openTasks(t, func(_ context.Context, keys []string) (map[string]string, error) {
+		rows := answer(keys)
+		mangle(keys)
+		return rows, kvlight.KeyErrors{"fails": failure}
+	}, nil)
+	defer whole.Close()
+	single, err := kvlight.NewWithRequests(func(request *kvlight.Request[string]) {
+		mangle(request.Keys())
+		for i, key := range request.Keys() {
+			if key == "fails" {
+				_ = request.Fail(i, failure)
+			} else {
+				_ = request.Resolve(i, "user "+key)
+			}
+		}
+		_ = request.Finish()
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer single.Close()
+	for name, tasks := range map[string]*kvlight.Tasks[string]{"a map": whole, "a request": single} {
+		keys := []string{"b", "fails", "a", "c"}
+		results, err := tasks.Results(ctx, keys)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		for i, result := range results {
+			if result.Key != keys[i] || (keys[i] == "fails") != (result.Err == failure) || (keys[i] != "fails" && result.Value != "user "+keys[i]) {
+				t.Errorf("%s: %q is %q, %v", name, keys[i], result.Value, result.Err)
+			}
+		}
+	}
+}
+
+func Test_f05_results_have_the_keys_of_the_call_though_its_slice_changes_meanwhile(t *testing.T) {
+	keys := []string{"b", "a"}
+	tasks := openTasks(t, func(ctx context.Context, asked []string) (map[string]string, error) {
+		sort.Strings(keys)
+		return echo(ctx, asked)
+	}, nil)
+	defer tasks.Close()
+	all, err := tasks.FetchAll(ctx, keys)
+	if err != nil || all["a"] != "a" || all["b"] != "b" {
+		t.Error(all, err)
 	}
 }
 

@@ -54,8 +54,8 @@ func (r retryAfter) Unwrap() error { return r.error }
 // RetryAfter gives an error a pause, like HTTP's Retry-After: a retry waits at least that long.
 func RetryAfter(err error, pause time.Duration) error { return retryAfter{err, pause} }
 
-// Keys returns the requested keys.
-func (r *Request[V]) Keys() []string { return r.keys }
+// Keys returns a copy of the requested keys: answers go by the positions in it, also if the provider sorts it or writes to it.
+func (r *Request[V]) Keys() []string { return append([]string(nil), r.keys...) }
 
 // Context returns a context that is cancelled once no caller waits for the request any longer, or its attempt has timed out.
 func (r *Request[V]) Context() context.Context { return r.ctx }
@@ -228,7 +228,7 @@ func messageOf(err error) (text string) {
 
 // answer calls a provider and answers with its result. Errors of the answers are ignored: after a close no caller waits for them.
 func (r *Request[V]) answer(provider Provider[V]) {
-	rows, err := provider(r.ctx, r.keys)
+	rows, err := provider(r.ctx, r.Keys())
 	var keyErrors KeyErrors
 	if err != nil && !errors.As(err, &keyErrors) {
 		_ = r.FinishError(err)
