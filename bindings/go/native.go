@@ -4,6 +4,7 @@ package kvlight
 import "C"
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"reflect"
@@ -45,6 +46,9 @@ const (
 func (s Status) Error() string {
 	return C.GoString(C.kvl_status_name(C.kvl_status_t(s))) + ": " + C.GoString(C.kvl_status_message(C.kvl_status_t(s)))
 }
+
+// Is reports whether the status stands for another error: ErrTimeout for context.DeadlineExceeded.
+func (s Status) Is(target error) bool { return s == ErrTimeout && target == context.DeadlineExceeded }
 
 // Source is the origin of a result.
 type Source uint32

@@ -5,7 +5,6 @@ import "C"
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"math"
@@ -163,8 +162,8 @@ func (e *EndedError) Error() string {
 	return fmt.Sprintf("%s, after: %s", e.Status, e.Cause)
 }
 
-// Is reports whether target is the status.
-func (e *EndedError) Is(target error) bool { return target == error(e.Status) }
+// Is reports whether target is the status, or an error that the status is like: errors.Is(ErrTimeout, context.DeadlineExceeded).
+func (e *EndedError) Is(target error) bool { return target == error(e.Status) || e.Status.Is(target) }
 
 // Unwrap returns the cause.
 func (e *EndedError) Unwrap() error { return e.Cause }
@@ -195,38 +194,16 @@ func (e *engine[V]) startRequest(handle *C.kvl_request_t) {
 	go request.run()
 }
 
-// run calls the provider. If the provider panics, the request's keys fail, as with an error.
+// run calls the provider. If the provider panics or ends its goroutine, the request's keys fail, as with an error.
 func (r *Request[V]) run() {
-	hasReturned := false
+	err := error(endedError("the provider"))
 	defer func() {
-		if hasReturned {
-			return
-		}
-		if reason := recover(); reason != nil {
-			_ = r.FinishError(&PanicError{reason, debug.Stack()})
-		} else {
-			// The provider called runtime.Goexit, as a failing test does.
-			_ = r.FinishError(errors.New("kvlight: the provider's goroutine ended"))
+		if err != nil {
+			_ = r.FinishError(err)
 		}
 	}()
-	r.engine.provide(r)
-	hasReturned = true
-}
-
-// PanicError is the error of the keys of a request whose provider panicked.
-type PanicError struct {
-	// Value is the argument of the panic.
-	Value any
-	// Stack is the stack trace of the panic.
-	Stack []byte
-}
-
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("kvlight: the provider panicked: %v", e.Value)
-}
-
-// Unwrap returns the value if it is an error, otherwise nil.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
+	err = caught("the provider", func() error {
+		r.engine.provide(r)
+		return nil
+	})
 }

@@ -5,7 +5,6 @@ import "C"
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -27,14 +26,21 @@ type Request[V any] struct {
 // KeyErrors is an error that a Provider returns together with its map, to fail some of the keys.
 type KeyErrors map[string]error
 
+// Error returns how many keys failed.
 func (e KeyErrors) Error() string { return fmt.Sprintf("%d keys failed", len(e)) }
 
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// Permanent marks an error as permanent: the key is not retried, whatever the retry settings say.
-func Permanent(err error) error { return permanent{err} }
+// Permanent marks an error as permanent: the key is not retried, whatever the retry settings say. Around a KeyErrors it marks each of its errors. The
+// result is nil for nil, as it is of Gone and RetryAfter.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return permanent{err}
+}
 
 type gone struct{ error }
 
@@ -42,7 +48,12 @@ func (g gone) Unwrap() error { return g.error }
 
 // Gone marks an error like Permanent, and also ends the fallback: an expired value of the key is removed from the store, and not served
 // ("stale.ttl_ms").
-func Gone(err error) error { return gone{Permanent(err)} }
+func Gone(err error) error {
+	if err == nil {
+		return nil
+	}
+	return gone{Permanent(err)}
+}
 
 type retryAfter struct {
 	error
@@ -51,8 +62,35 @@ type retryAfter struct {
 
 func (r retryAfter) Unwrap() error { return r.error }
 
-// RetryAfter gives an error a pause, like HTTP's Retry-After: a retry waits at least that long.
-func RetryAfter(err error, pause time.Duration) error { return retryAfter{err, pause} }
+// RetryAfter gives an error a pause, like HTTP's Retry-After: a retry waits at least that long. Around a KeyErrors it gives it to those of its errors
+// that have no pause of their own.
+func RetryAfter(err error, pause time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return retryAfter{err, pause}
+}
+
+// marks is what Permanent, Gone and RetryAfter say about an error.
+type marks struct {
+	flags    C.uint32_t
+	pause    time.Duration
+	hasPause bool
+}
+
+// marksOf returns the marks of an error, in addition to those of a KeyErrors that it is in.
+func marksOf(err error, all marks) marks {
+	if _, isPermanent := errorAs[permanent](err); isPermanent {
+		all.flags |= C.KVL_ERROR_F_PERMANENT
+	}
+	if _, isGone := errorAs[gone](err); isGone {
+		all.flags |= C.KVL_ERROR_F_NO_STALE
+	}
+	if wait, isFound := errorAs[retryAfter](err); isFound && wait.pause >= 0 {
+		all.pause, all.hasPause = wait.pause, true
+	}
+	return all
+}
 
 // Keys returns a copy of the requested keys: answers go by the positions in it, also if the provider sorts it or writes to it.
 func (r *Request[V]) Keys() []string { return append([]string(nil), r.keys...) }
@@ -166,8 +204,10 @@ func (r *Request[V]) NotModified(i int, terms ...Terms) error {
 }
 
 // Fail fails the i-th key. Every waiting caller gets the same error.
-func (r *Request[V]) Fail(i int, err error) error {
-	return r.withError(err, func(handle *C.kvl_request_t, nativeError *C.kvl_error_t) C.kvl_status_t {
+func (r *Request[V]) Fail(i int, err error) error { return r.fail(i, err, marks{}) }
+
+func (r *Request[V]) fail(i int, err error, all marks) error {
+	return r.withError(err, all, func(handle *C.kvl_request_t, nativeError *C.kvl_error_t) C.kvl_status_t {
 		return C.kvl_request_fail(handle, C.size_t(i), nativeError)
 	})
 }
@@ -181,56 +221,41 @@ func (r *Request[V]) Finish() error {
 // FinishError finishes the request: keys without an answer fail with the error.
 func (r *Request[V]) FinishError(err error) error {
 	defer r.release()
-	return r.withError(err, func(handle *C.kvl_request_t, nativeError *C.kvl_error_t) C.kvl_status_t {
+	return r.withError(err, marks{}, func(handle *C.kvl_request_t, nativeError *C.kvl_error_t) C.kvl_status_t {
 		return C.kvl_request_finish_error(handle, nativeError)
 	})
 }
 
-// withError calls a function with the handle and with the library's form of an error; a nil error becomes ErrProvider.
-func (r *Request[V]) withError(err error, use func(*C.kvl_request_t, *C.kvl_error_t) C.kvl_status_t) error {
+// withError calls a function with the handle and with the library's form of an error; a nil error becomes ErrProvider. The methods of the error are
+// called before the engine is locked, since they may call it.
+func (r *Request[V]) withError(err error, all marks, use func(*C.kvl_request_t, *C.kvl_error_t) C.kvl_status_t) error {
 	if err == nil {
 		err = ErrProvider
 	}
+	message, marks := messageOf(err), marksOf(err, all)
 	return r.engine.withTasks(func(*C.kvl_tasks_t) error {
-		flags := C.uint32_t(0)
-		if isPermanent := (permanent{}); errors.As(err, &isPermanent) {
-			flags = C.KVL_ERROR_F_PERMANENT
-		}
-		if isGone := (gone{}); errors.As(err, &isGone) {
-			flags |= C.KVL_ERROR_F_NO_STALE
-		}
-		message, id := messageOf(err), r.engine.objects.add(&object[V]{err: err})
+		id := r.engine.objects.add(&object[V]{err: err})
 		if id == 0 {
 			return Status(C.KVL_ERR_NO_MEMORY)
 		}
 		var nativeError *C.kvl_error_t
-		if err := check(C.go_error(r.engine.queue, charsOf(message), C.size_t(len(message)), flags, C.uintptr_t(id), &nativeError)); err != nil {
+		if err := check(C.go_error(r.engine.queue, charsOf(message), C.size_t(len(message)), marks.flags, C.uintptr_t(id), &nativeError)); err != nil {
 			r.engine.objects.remove(id)
 			return err
 		}
 		defer C.kvl_error_release(nativeError)
-		if wait := (retryAfter{}); errors.As(err, &wait) && wait.pause >= 0 {
-			C.kvl_error_set_retry_after(nativeError, milliseconds(wait.pause, 0, 0))
+		if marks.hasPause {
+			C.kvl_error_set_retry_after(nativeError, milliseconds(marks.pause, 0, 0))
 		}
 		return r.withHandle(func(handle *C.kvl_request_t) C.kvl_status_t { return use(handle, nativeError) })
 	})
 }
 
-// messageOf returns the message of an error, whose Error method may panic.
-func messageOf(err error) (text string) {
-	defer func() {
-		if recover() != nil {
-			text = "an error whose Error method panicked"
-		}
-	}()
-	return err.Error()
-}
-
 // answer calls a provider and answers with its result. Errors of the answers are ignored: after a close no caller waits for them.
 func (r *Request[V]) answer(provider Provider[V]) {
 	rows, err := provider(r.ctx, r.Keys())
-	var keyErrors KeyErrors
-	if err != nil && !errors.As(err, &keyErrors) {
+	keyErrors, isForKeys := errorAs[KeyErrors](err)
+	if err != nil && !isForKeys {
 		_ = r.FinishError(err)
 		return
 	}
@@ -241,9 +266,12 @@ func (r *Request[V]) answer(provider Provider[V]) {
 		value, found = rows[key]
 		return value, found
 	})
-	for i, key := range r.keys {
-		if err := keyErrors[key]; err != nil {
-			_ = r.Fail(i, err)
+	if len(keyErrors) > 0 {
+		all := marksOf(err, marks{})
+		for i, key := range r.keys {
+			if err := keyErrors[key]; err != nil {
+				_ = r.fail(i, err, all)
+			}
 		}
 	}
 	_ = r.Finish()

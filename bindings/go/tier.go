@@ -148,7 +148,7 @@ func (r *tierRequest[V]) serve() {
 	isDone := false
 	defer func() {
 		if reason := recover(); reason != nil {
-			r.engine.sharing.report(&PanicError{reason, debug.Stack()})
+			r.engine.sharing.report(&PanicError{reason, debug.Stack(), "the second tier"})
 		}
 		if !isDone {
 			r.fail()
