@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"runtime"
 	"runtime/cgo"
 	"sync"
 	"sync/atomic"
@@ -14,7 +15,7 @@ import (
 // engine is the part of a Tasks that its pump, the goroutine that reads the queue, refers to.
 type engine[V any] struct {
 	provide func(*Request[V])
-	dropped func(V)
+	drops   drops[V]
 	// The second tier, or nil. The context of its calls ends with the engine.
 	sharing     *Sharing[V]
 	redis       *redisTier
@@ -31,11 +32,17 @@ type engine[V any] struct {
 	readsStoreFirst bool
 	// Tells the pump to stop once the queue is empty.
 	isEnding atomic.Bool
+	// Closed when close is done.
+	closed chan struct{}
+	// The threads of the goroutines that are inside a function of the program for which close waits.
+	inside sync.Map
 
 	// The functions that cancel the contexts of requests, by the ID of the request.
-	cancels  sync.Map
-	lastID   uintptr
-	pumpDone chan struct{}
+	cancels sync.Map
+	lastID  uintptr
+	// Closed when the pump has stopped, with the error that stopped it before the engine was closed, or nil.
+	pumpDone  chan struct{}
+	pumpError error
 	// A waiter for reuse, of a fetch that was answered at once.
 	recycled atomic.Pointer[waiter[V]]
 }
@@ -81,35 +88,41 @@ func (e *engine[V]) open(config *C.kvl_config_t) error {
 	return nil
 }
 
+// close closes the engine and waits until that is done, except for a caller that is inside a function for which the end waits.
 func (e *engine[V]) close() {
 	e.mu.Lock()
 	tasks, queue := e.tasks, e.queue
 	e.tasks, e.queue = nil, nil
 	e.mu.Unlock()
 	// No call uses the handles from here on.
-	if tasks == nil {
-		return
+	if tasks != nil {
+		e.tierCancel()
+		go e.end(tasks, queue)
 	}
-	e.tierCancel()
-	e.redis.stop() // the connection uses the engine until then
-	if C.kvl_tasks_free(tasks) == C.KVL_ERR_REENTRANT {
-		// The caller is inside a Save or a Load, whose end the library would wait for.
-		go func() {
-			C.kvl_tasks_free(tasks)
-			e.end(queue)
-		}()
-		return
+	if !e.isInside() {
+		<-e.closed
 	}
-	e.end(queue)
 }
 
-// end frees the queue and what remains, after the engine has ended.
-func (e *engine[V]) end(queue *C.kvl_queue_t) {
+// end ends the engine, and then the pump, and frees both.
+func (e *engine[V]) end(tasks *C.kvl_tasks_t, queue *C.kvl_queue_t) {
+	defer close(e.closed)
+	e.redis.stop() // the connection uses the engine until then
+	C.kvl_tasks_free(tasks)
 	// The pump reads the remaining events before it stops.
 	e.isEnding.Store(true)
 	C.kvl_queue_wake(queue)
 	<-e.pumpDone
-	C.kvl_queue_free(queue)
+	if e.pumpError == nil && e.objects.inUse() > 0 {
+		go func() {
+			// Requests of the provider and of the second tier, iterations and saves that have not ended hold values.
+			_ = e.read(queue, func() bool { return e.objects.inUse() == 0 })
+			C.kvl_queue_free(queue)
+		}()
+	} else {
+		C.kvl_queue_free(queue)
+	}
+	e.drops.wait()
 	if w := e.recycled.Swap(nil); w != nil {
 		w.id.Delete()
 	}
@@ -117,6 +130,25 @@ func (e *engine[V]) end(queue *C.kvl_queue_t) {
 		cancel.(context.CancelFunc)()
 		return true
 	})
+}
+
+// enter marks the goroutine as inside a function of the program for which close waits. It returns the function that ends that.
+func (e *engine[V]) enter() (leave func()) {
+	runtime.LockOSThread() // so that the thread stands for the goroutine
+	thread := C.go_thread()
+	e.inside.Store(thread, true)
+	return func() {
+		e.inside.Delete(thread)
+		runtime.UnlockOSThread()
+	}
+}
+
+// isInside reports whether the goroutine has entered.
+func (e *engine[V]) isInside() bool {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	_, isInside := e.inside.Load(C.go_thread())
+	return isInside
 }
 
 // withTasks calls a function with the engine's handle, which is not freed during the call.
@@ -193,11 +225,13 @@ func (e *engine[V]) valueFound(found C.go_lookup_t) (value V, isFound bool) {
 }
 
 func (e *engine[V]) put(key string, value *V, terms Terms) (isStored bool, err error) {
+	isTaken := false
 	err = e.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		handle, err := e.newHandle(value, terms)
 		if err != nil {
 			return C.KVL_ERR_NO_MEMORY
 		}
+		isTaken = true
 		defer C.kvl_value_release(handle)
 		status := terms.with(func(native *C.kvl_terms_t) C.kvl_status_t {
 			return C.kvl_cache_put(cache, bytesOf(key), C.size_t(len(key)), handle, native)
@@ -205,7 +239,22 @@ func (e *engine[V]) put(key string, value *V, terms Terms) (isStored bool, err e
 		isStored = status == C.KVL_OK
 		return status
 	})
+	if !isTaken && value != nil {
+		e.drop(*value)
+	}
 	return isStored, err
+}
+
+// hold returns a handle of a value that a function of the program returned.
+func (e *engine[V]) hold(value V) (handle *C.kvl_value_t, err error) {
+	err = e.withTasks(func(*C.kvl_tasks_t) (err error) {
+		handle, err = e.newHandle(&value, Terms{})
+		return err
+	})
+	if err != nil {
+		e.drop(value)
+	}
+	return handle, err
 }
 
 // waiter is a fetch in progress, to which the pump delivers events.
@@ -368,15 +417,30 @@ func (e *engine[V]) wait(ctx context.Context, keys []string, settings []Settings
 	}
 	// The pump uses the ID until the last event, which follows a cancel too.
 	defer w.id.Delete()
+	isEnded := false
 	select {
 	case <-w.settled:
+	case <-e.pumpDone:
 	case <-ctx.Done():
+		isEnded = true
 		C.kvl_fetch_cancel(c.fetch)
-		<-w.settled
-		for _, result := range w.results {
-			if result.Status == ErrCancelled {
-				return nil, ctx.Err()
-			}
+		select {
+		case <-w.settled:
+		case <-e.pumpDone:
+		}
+	}
+	select {
+	case <-w.settled:
+	default:
+		// Nothing reads the queue any more.
+		if e.pumpError != nil {
+			return nil, e.pumpError
+		}
+		return nil, ErrClosed
+	}
+	for i := 0; isEnded && i < len(w.results); i++ {
+		if w.results[i].Status == ErrCancelled {
+			return nil, ctx.Err()
 		}
 	}
 	return w.results, nil

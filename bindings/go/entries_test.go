@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -107,6 +108,115 @@ func Test_s18_a_file_or_a_function_that_fails_returns_the_reason(t *testing.T) {
 	}
 	if !collectUntil(func() bool { return libraryThreads() == 0 }) {
 		t.Errorf("%d threads of the library are left", libraryThreads())
+	}
+}
+
+func Test_l01_a_function_that_ends_its_goroutine_ends_a_save_or_a_load_without_a_trace(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "cache")
+	tasks := openTasks(t, echo, nil)
+	defer tasks.Close()
+	for _, key := range testKeys(100) {
+		_, _ = tasks.Put(key, key, kvlight.Terms{})
+	}
+	text := func(value string) ([]byte, error) { return []byte(value), nil }
+	if _, err := tasks.Save(file, text); err != nil {
+		t.Fatal(err)
+	}
+	_ = tasks.Clear()
+	for _, key := range testKeys(5) {
+		_, _ = tasks.Put(key, key, kvlight.Terms{})
+	}
+	descriptors := countFiles("/proc/self/fd")
+	for i := 0; i < 20; i++ {
+		var hasEnded, hasReturned bool
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer func() { hasEnded = true }()
+			if i%2 == 0 {
+				_, _ = tasks.Save(file, func(string) ([]byte, error) { runtime.Goexit(); return nil, nil })
+			} else {
+				_, _ = tasks.Load(file, func([]byte) (string, error) { runtime.Goexit(); return "", nil })
+			}
+			hasReturned = true
+		}()
+		<-done
+		if !hasEnded || hasReturned {
+			t.Error("the goroutine goes on")
+		}
+	}
+	if files, now := countFiles(folder), countFiles("/proc/self/fd"); files != 1 || now > descriptors {
+		t.Errorf("%d files; %d descriptors became %d", files, descriptors, now)
+	}
+	// Other caches are not affected, on whatever thread they are read.
+	for i := 0; i < 20; i++ {
+		within(t, "a fetch of another cache", func() {
+			other := openTasks(t, echo, nil)
+			defer other.Close()
+			if value, _, err := other.Fetch(ctx, "a"); value != "a" || err != nil {
+				t.Error(value, err)
+			}
+		})
+	}
+	if loaded, err := tasks.Load(file, func(text []byte) (string, error) { return string(text), nil }); loaded != 95 || err != nil {
+		t.Error(loaded, err)
+	}
+	within(t, "the close", tasks.Close)
+}
+
+func Test_l07_a_panic_in_a_save_or_a_load_is_an_error_with_its_value_and_stack(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cache")
+	tasks := openTasks(t, echo, nil)
+	defer tasks.Close()
+	_, _ = tasks.Put("a", "a", kvlight.Terms{})
+	if _, err := tasks.Save(file, func(value string) ([]byte, error) { return []byte(value), nil }); err != nil {
+		t.Fatal(err)
+	}
+	_ = tasks.Clear()
+	reason := errors.New("a reason")
+	_, saved := tasks.Save(file, func(string) ([]byte, error) { panic(reason) })
+	_, loaded := tasks.Load(file, func([]byte) (string, error) { panic(reason) })
+	if saved != nil || loaded != nil {
+		t.Error(saved, loaded, "though there is nothing to convert")
+	}
+	var panicked *kvlight.PanicError
+	_, _ = tasks.Put("a", "a", kvlight.Terms{})
+	_, saved = tasks.Save(file, func(string) ([]byte, error) { panic(reason) })
+	if !errors.Is(saved, reason) || !errors.As(saved, &panicked) || !strings.Contains(string(panicked.Stack), "entries_test.go") ||
+		strings.Contains(saved.Error(), "provider") {
+		t.Error(saved)
+	}
+	if _, err := tasks.Save(file, func(value string) ([]byte, error) { return []byte(value), nil }); err != nil {
+		t.Fatal(err)
+	}
+	_ = tasks.Clear()
+	if _, loaded = tasks.Load(file, func([]byte) (string, error) { panic(reason) }); !errors.Is(loaded, reason) || !errors.As(loaded, &panicked) {
+		t.Error(loaded)
+	}
+}
+
+func Test_l09_a_path_with_a_nul_and_a_missing_function_are_refused(t *testing.T) {
+	folder := t.TempDir()
+	tasks := openTasks(t, echo, nil)
+	defer tasks.Close()
+	path := filepath.Join(folder, "cache") + "\x00/../other"
+	_, saved := tasks.Save(path, func(value string) ([]byte, error) { return []byte(value), nil })
+	_, loaded := tasks.Load(path, func(text []byte) (string, error) { return string(text), nil })
+	for _, err := range []error{saved, loaded} {
+		var failure *kvlight.FileError
+		if !errors.Is(err, kvlight.ErrInvalidArg) || !errors.As(err, &failure) || !strings.Contains(err.Error(), "NUL") {
+			t.Error(err)
+		}
+	}
+	if files := countFiles(folder); files != 0 {
+		t.Error(files, "files were written")
+	}
+	if _, err := tasks.Save(filepath.Join(folder, "cache"), nil); !errors.Is(err, kvlight.ErrInvalidArg) {
+		t.Error(err)
+	}
+	if _, err := tasks.Load(filepath.Join(folder, "cache"), nil); !errors.Is(err, kvlight.ErrInvalidArg) {
+		t.Error(err)
 	}
 }
 

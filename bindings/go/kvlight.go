@@ -71,7 +71,8 @@ func NewWithRequests[V any](provide func(*Request[V]), settings Settings, option
 		return nil, err
 	}
 	defer C.kvl_config_free(config)
-	engine := &engine[V]{provide: provide, pumpDone: make(chan struct{})}
+	engine := &engine[V]{provide: provide, pumpDone: make(chan struct{}), closed: make(chan struct{})}
+	engine.drops.hasEnded.L = &engine.drops.mu
 	for _, option := range options {
 		option(engine)
 	}
@@ -87,13 +88,17 @@ func NewWithRequests[V any](provide func(*Request[V]), settings Settings, option
 // Option is an option of a cache that is not one of the library's settings.
 type Option[V any] func(*engine[V])
 
-// Dropped sets a function that is called with each value once neither the cache nor a fetch holds it any longer. The function must neither
-// wait for this cache nor close it. A panic in it is logged and has no other effect.
+// Dropped sets a function that is called with each value once neither the cache nor a fetch holds it any longer, also with values that the cache did
+// not take: those that a provider returned after the close, with an error or under a key that it was not asked for, and those of a Put or a Resolve that
+// failed. It is called for one value at a time, on a goroutine of its own, so that it delays nothing else; values wait for it in memory. It may
+// close this cache. A panic in it is logged and has no other effect.
 func Dropped[V any](function func(V)) Option[V] {
-	return func(e *engine[V]) { e.dropped = function }
+	return func(e *engine[V]) { e.drops.function = function }
 }
 
-// Close closes the cache: waiting callers get ErrClosed, and the contexts of requests are cancelled. It does not wait for provider calls.
+// Close closes the cache: waiting callers get ErrClosed, and the contexts of requests are cancelled. It does not wait for provider calls. It returns once
+// the cache is closed and the function set by Dropped has returned for all values that nothing holds any longer, also if another goroutine closes the
+// cache. Inside that function it returns at once.
 func (t *Tasks[V]) Close() {
 	defer runtime.KeepAlive(t)
 	t.engine.close()

@@ -58,6 +58,21 @@ func collectUntil(condition func() bool) bool {
 	return false
 }
 
+// within fails the test if a function does not return within a minute.
+func within(t *testing.T, what string, call func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		call()
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Fatal(what, "has not returned after a minute")
+	}
+}
+
 func countFiles(folder string) int {
 	list, _ := os.ReadDir(folder)
 	return len(list)

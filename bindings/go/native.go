@@ -22,6 +22,7 @@ const (
 	Null           Status = C.KVL_NULL
 	Miss           Status = C.KVL_MISS
 	InvalidKey     Status = C.KVL_INVALID_KEY
+	ErrInvalidArg  Status = C.KVL_ERR_INVALID_ARG
 	ErrBadValue    Status = C.KVL_ERR_BAD_VALUE
 	ErrUnknownKey  Status = C.KVL_ERR_UNKNOWN_KEY
 	ErrKeyTooLong  Status = C.KVL_ERR_KEY_TOO_LONG

@@ -86,3 +86,10 @@ func (o *objects[V]) remove(id uintptr) *object[V] {
 	o.free = append(o.free, id+(indexMask+1))
 	return added
 }
+
+// inUse returns the number of objects.
+func (o *objects[V]) inUse() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return int(o.slots) - len(o.free)
+}

@@ -68,7 +68,7 @@ func Test_l04_each_value_is_dropped_once_and_errors_never(t *testing.T) {
 		}
 		return rows, failed
 	}, kvlight.Settings{"cache.capacity": 100, "batch.max_keys": 64},
-		// The pump calls this function for one value at a time, so the map needs no lock.
+		// This function is called for one value at a time, so the map needs no lock.
 		kvlight.Dropped(func(value int64) { counts[value]++; dropped.Add(1) }))
 	for i := 0; i < loads; i += 100 {
 		keys := make([]string, 100)

@@ -10,7 +10,6 @@ import (
 	"math"
 	"runtime"
 	"runtime/cgo"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -42,26 +41,37 @@ const maxDrops = 256
 // pump reads the queue until it is empty and the cache is closed.
 func (e *engine[V]) pump(queue *C.kvl_queue_t) {
 	defer close(e.pumpDone)
+	if err := e.read(queue, e.isEnding.Load); err != nil {
+		e.pumpError = fmt.Errorf("kvlight: the library's queue cannot be read any more: %w", err)
+		log.Print(e.pumpError, "; fetches that would wait for it fail")
+	}
+}
+
+// read reads the queue until a condition holds and the queue is empty. It handles the events and removes what the library dropped.
+func (e *engine[V]) read(queue *C.kvl_queue_t, isDone func() bool) error {
 	// The event is in C's memory, since its fields of pointer types hold IDs.
 	event := (*C.kvl_event_t)(C.malloc(C.sizeof_kvl_event_t))
 	defer C.free(unsafe.Pointer(event))
 	dropped := make([]C.uintptr_t, maxDrops)
 	for {
 		var n C.size_t
-		isEnding, timeout := e.isEnding.Load(), C.int64_t(C.KVL_FOREVER)
-		if isEnding {
+		isDone, timeout := isDone(), C.int64_t(C.KVL_FOREVER)
+		if isDone {
 			timeout = 0
 		}
 		status := C.go_next(queue, timeout, event, &dropped[0], maxDrops, &n)
 		for _, id := range dropped[:n] {
-			if removed := e.objects.remove(uintptr(id)); removed.err == nil && e.dropped != nil {
+			if removed := e.objects.remove(uintptr(id)); removed.err == nil {
 				e.drop(removed.value)
 			}
 		}
-		if status == C.KVL_OK {
+		switch {
+		case status == C.KVL_OK:
 			e.handle(event)
-		} else if status < 0 || (n == 0 && isEnding) {
-			return
+		case status < 0:
+			return Status(status)
+		case n == 0 && isDone:
+			return nil
 		}
 	}
 }
@@ -106,21 +116,6 @@ func (e *engine[V]) resultsOf(all *C.kvl_results_t) []Result[V] {
 		results[i] = e.result((*C.kvl_result_t)(unsafe.Add(first, i*int(stride))))
 	}
 	return results
-}
-
-// drop calls the program's function on a separate goroutine, so that a panic or a Goexit in it does not end the pump.
-func (e *engine[V]) drop(value V) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() {
-			if reason := recover(); reason != nil {
-				log.Printf("kvlight: the function set by Dropped panicked: %v\n%s", reason, debug.Stack())
-			}
-		}()
-		e.dropped(value)
-	}()
-	<-done
 }
 
 func (e *engine[V]) result(r *C.kvl_result_t) Result[V] {

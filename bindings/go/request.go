@@ -141,18 +141,24 @@ func (r *Request[V]) Resolve(i int, value V, terms ...Terms) error {
 func (r *Request[V]) Null(i int) error { return r.resolve(i, nil, Terms{}) }
 
 func (r *Request[V]) resolve(i int, value *V, terms Terms) error {
-	return r.engine.withTasks(func(*C.kvl_tasks_t) error {
+	isTaken := false
+	err := r.engine.withTasks(func(*C.kvl_tasks_t) error {
 		return r.withHandle(func(handle *C.kvl_request_t) C.kvl_status_t {
 			handleOfValue, err := r.engine.newHandle(value, terms)
 			if err != nil {
 				return C.KVL_ERR_NO_MEMORY
 			}
+			isTaken = true
 			defer C.kvl_value_release(handleOfValue)
 			return terms.with(func(native *C.kvl_terms_t) C.kvl_status_t {
 				return C.kvl_request_resolve(handle, C.size_t(i), handleOfValue, native)
 			})
 		})
 	})
+	if !isTaken && value != nil {
+		r.engine.drop(*value)
+	}
+	return err
 }
 
 // Stale is the entry that the cache has of a key that the provider is to load.
@@ -256,16 +262,11 @@ func (r *Request[V]) answer(provider Provider[V]) {
 	rows, err := provider(r.ctx, r.Keys())
 	keyErrors, isForKeys := errorAs[KeyErrors](err)
 	if err != nil && !isForKeys {
+		r.dropAll(rows, nil)
 		_ = r.FinishError(err)
 		return
 	}
-	_ = r.resolveAll(func(key string) (value V, found bool) {
-		if keyErrors[key] != nil {
-			return value, false
-		}
-		value, found = rows[key]
-		return value, found
-	})
+	r.dropAll(rows, r.resolveAll(rows, keyErrors))
 	if len(keyErrors) > 0 {
 		all := marksOf(err, marks{})
 		for i, key := range r.keys {
@@ -277,25 +278,45 @@ func (r *Request[V]) answer(provider Provider[V]) {
 	_ = r.Finish()
 }
 
-// resolveAll answers the keys for which a function returns a value, in one call to C.
-func (r *Request[V]) resolveAll(find func(key string) (V, bool)) error {
-	return r.engine.withTasks(func(*C.kvl_tasks_t) error {
+// resolveAll answers the keys that have a value and no error, in one call to C. It returns for each key whether the library took its value.
+func (r *Request[V]) resolveAll(rows map[string]V, keyErrors KeyErrors) (isTaken []bool) {
+	isTaken = make([]bool, len(r.keys))
+	_ = r.engine.withTasks(func(*C.kvl_tasks_t) error {
 		objects := &r.engine.objects
 		ids := make([]C.uintptr_t, len(r.keys))
 		for i, key := range r.keys {
-			if value, found := find(key); found {
+			if value, found := rows[key]; found && keyErrors[key] == nil {
 				ids[i] = C.uintptr_t(objects.add(&object[V]{value: value}))
+				isTaken[i] = ids[i] != 0
 			}
 		}
 		err := r.withHandle(func(handle *C.kvl_request_t) C.kvl_status_t {
 			C.go_resolve_all(handle, r.engine.queue, &ids[0], C.size_t(len(ids)))
 			return C.KVL_OK
 		})
-		for _, id := range ids {
+		for i, id := range ids {
 			if id != 0 {
 				objects.remove(uintptr(id))
+				isTaken[i] = false
 			}
 		}
 		return err
 	})
+	return isTaken
+}
+
+// dropAll drops the values of a provider that the library did not take: `isTaken` says for each key whether it took its value, or is nil.
+func (r *Request[V]) dropAll(rows map[string]V, isTaken []bool) {
+	if r.engine.drops.function == nil || len(rows) == 0 {
+		return
+	}
+	taken := make(map[string]bool, len(isTaken))
+	for i, isTaken := range isTaken {
+		taken[r.keys[i]] = isTaken
+	}
+	for key, value := range rows {
+		if !taken[key] {
+			r.engine.drop(value)
+		}
+	}
 }

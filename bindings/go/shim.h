@@ -3,8 +3,12 @@
 #ifndef KVLIGHT_GO_SHIM_H
 #define KVLIGHT_GO_SHIM_H
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <kvlight.h>
+
+/* A number that no other running thread has. */
+static inline uintptr_t go_thread(void) { return (uintptr_t)pthread_self(); }
 
 static inline kvl_status_t go_provider(kvl_config_t *config) { return kvl_config_set_provider(config, NULL, NULL, NULL); }
 
