@@ -60,6 +60,26 @@ function M.error_of(status, message)
   return setmetatable({ status = status, name = ffi.string(C.kvl_status_name(status)), message = message }, Error)
 end
 
+-- Returns a string for a function that takes C strings, in which a NUL would end the text.
+function M.text(what, value)
+  if type(value) ~= "string" then
+    error(("kvlight: %s must be a string, not a %s"):format(what, type(value)), 0)
+  elseif value:find("\0", 1, true) then
+    error(("kvlight: %s must not contain the character NUL"):format(what), 0)
+  end
+  return value
+end
+
+-- Returns a whole number; nil stands for `default`.
+function M.whole(what, value, default)
+  if value == nil then
+    return default
+  elseif type(value) ~= "number" or value % 1 ~= 0 or math.abs(value) >= 2 ^ 53 then
+    error(("kvlight: %s must be a whole number, not %s"):format(what, type(value) == "number" and tostring(value) or "a " .. type(value)), 0)
+  end
+  return value
+end
+
 -- Returns a status, or raises the error that it stands for.
 function M.check(status, message)
   if status < 0 then
@@ -70,11 +90,16 @@ end
 
 -- Creates a failure, which a provider returns in place of a value to fail that key alone, or raises to fail all keys. `terms` is a table with
 -- `permanent` (the key is not retried), `no_stale` (an older value is removed from the cache and not served as a fallback) and `retry_after_ms`
--- (a retry waits at least that long); or true, which stands for { permanent = true }.
+-- (a retry waits at least that long); or true, which stands for { permanent = true }. `message` is a string, and `code` a whole number of the program's.
 local Failure = { __tostring = function(self) return self.message end }
 function M.failure(message, code, terms)
   if type(terms) ~= "table" then
     terms = { permanent = terms }
+  end
+  if type(message) ~= "string" then
+    error("kvlight: the message of a failure must be a string, not a " .. type(message), 2)
+  elseif code ~= nil and (type(code) ~= "number" or code % 1 ~= 0 or math.abs(code) >= 2 ^ 53) then
+    error("kvlight: the code of a failure must be a whole number, not " .. (type(code) == "number" and tostring(code) or "a " .. type(code)), 2)
   end
   local after = terms.retry_after_ms
   if after ~= nil and not (type(after) == "number" and after >= 0 and after < 2 ^ 53) then
@@ -95,17 +120,21 @@ end
 
 -- Sets settings of a kvl_config_t or a kvl_options_t, except those in `skipped`; `prefix` is "kvl_config" or "kvl_options".
 function M.apply(prefix, handle, settings, skipped)
+  if type(settings) ~= "table" then
+    error("kvlight: settings must be a table, not a " .. type(settings), 0)
+  end
   for key, value in pairs(settings) do
     local kind = type(value)
+    M.text("the name of a setting", key)
     if skipped and skipped[key] then
       -- A setting of this module, not of the library.
     elseif kind == "boolean" then
-      C[prefix .. "_set_int"](handle, key, value and 1 or 0)
+      C[prefix .. "_set"](handle, key, tostring(value))
     elseif kind == "number" then
       local is_whole = value % 1 == 0 and math.abs(value) < 2 ^ 53
       C[prefix .. (is_whole and "_set_int" or "_set_real")](handle, key, value)
     elseif kind == "string" then
-      C[prefix .. "_set"](handle, key, value)
+      C[prefix .. "_set"](handle, key, M.text(("the setting %q"):format(key), value))
     else
       error(("kvlight: the setting %q takes a string, a number or a boolean, not a %s"):format(key, kind), 0)
     end
@@ -154,13 +183,20 @@ end
 -- tags (a list of names by which remove_tag() and expire_tag() find the entry), keep_ttl (an existing entry keeps its time of expiry) and
 -- only_if ("absent" or "present").
 function M.terms(terms)
-  if not terms then
+  if terms == nil then
     return nil
+  elseif type(terms) ~= "table" then
+    error("kvlight: terms must be a table, not a " .. type(terms), 0)
   end
   for name in pairs(terms) do
     if not TERMS[name] then
       error(("kvlight: there is no term %q"):format(tostring(name)), 0)
     end
+  end
+  if terms.priority ~= nil and type(terms.priority) ~= "number" then
+    error("kvlight: priority must be a number, not a " .. type(terms.priority), 0)
+  elseif terms.keep_ttl ~= nil and type(terms.keep_ttl) ~= "boolean" then
+    error("kvlight: keep_ttl must be true or false, not a " .. type(terms.keep_ttl), 0)
   end
   local flags = terms.keep_ttl and K.PUT_F_KEEP_TTL or 0
   if terms.only_if then
@@ -168,11 +204,11 @@ function M.terms(terms)
   end
   local native_terms = ffi.new("kvl_terms_t", {
     struct_size = ffi.sizeof("kvl_terms_t"),
-    ttl_ms = terms.ttl_ms or K.TTL_DEFAULT,
+    ttl_ms = M.whole("ttl_ms", terms.ttl_ms, K.TTL_DEFAULT),
     priority = terms.priority or K.PRIORITY_DEFAULT,
-    cost = terms.cost or K.COST_DEFAULT,
+    cost = M.whole("cost", terms.cost, K.COST_DEFAULT),
     flags = flags,
-    stale_ttl_ms = terms.stale_ttl_ms or 0,
+    stale_ttl_ms = M.whole("stale_ttl_ms", terms.stale_ttl_ms, 0),
   })
   if terms.version or terms.tags then
     write_labels(native_terms, terms)

@@ -55,6 +55,7 @@ local M = {}
 
 -- Begins to connect, in the background. Raises an error if libkvlight_redis cannot be loaded or the URL is wrong.
 function M.open(url)
+  library.text("`l2_url`", url)
   loaded = loaded or load_library()
   local out, out_error = ffi.new "kvl_redis_t *[1]", ffi.new "kvl_error_t *[1]"
   local status = loaded.kvl_redis_open(url, nil, out, out_error)

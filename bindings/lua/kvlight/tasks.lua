@@ -10,6 +10,20 @@ local statistics = require("kvlight.native").statistics
 
 local C, K, check, error_of, id_of = library.C, library.K, library.check, library.error_of, library.id_of
 
+-- A coroutine can yield unless a C function called it, which coroutine.isyieldable() reports where it exists.
+local function can_yield()
+  if coroutine.isyieldable then
+    return coroutine.isyieldable()
+  end
+  local running, is_main = coroutine.running()
+  return running ~= nil and not is_main
+end
+
+-- The running coroutine, or a name for the main one.
+local function current()
+  return coroutine.running() or "main"
+end
+
 -- ---- Fetches -------------------------------------------------------------------------------------------------------
 
 local Fetch = {}
@@ -22,8 +36,12 @@ end
 
 -- Waits until the fetch is done, and returns its result, or its list of results.
 function Fetch:wait()
+  local tasks = self.tasks
+  if not self.is_done and #tasks.providing > 0 and not tasks.wait and not can_yield() then
+    tasks:_check_can_end(self)
+  end
   while not self.is_done do
-    self.tasks:_wait(self)
+    tasks:_wait(self)
   end
   return self.outcome
 end
@@ -153,7 +171,9 @@ function M.new(settings)
     reads_store_first = C.kvl_tasks_reads_store_first(handles.tasks) ~= 0, -- a fetch without options may start with get()
     event = ffi.new "kvl_event_t",
     last_id = 0,
-    polls = 0, -- how many nested poll() calls are handling an event
+    polls = 0, -- how many calls of poll() are handling an event, also in coroutines that will never be resumed
+    polling = setmetatable({}, { __mode = "k" }), -- the coroutines in which they do
+    providing = {}, -- the requests whose provider is running in poll(), outside coroutines: the last one has called the others' waits
     fetches = {}, -- by ID, until their last event
     objects = {}, -- values by ID, until the library reports that it dropped them
     errors = {}, -- errors of providers by ID, likewise
@@ -195,7 +215,9 @@ function Tasks:_new_error(reason)
     reason = "an error without a value"
   end
   local is_text, message = pcall(tostring, reason)
-  message = is_text and message or type(reason)
+  if not is_text or type(message) ~= "string" then
+    message = type(reason)
+  end
   local terms = library.is_failure(reason) and reason or {}
   local flags = (terms.permanent and K.ERROR_F_PERMANENT or 0) + (terms.no_stale and K.ERROR_F_NO_STALE or 0)
   local out = out_error()
@@ -286,28 +308,35 @@ local function with_options(settings, use)
 end
 
 local function key_of(key)
-  return type(key) == "string" and key or error("kvlight: keys are strings, not a " .. type(key), 3)
+  return type(key) == "string" and key or error("kvlight: keys are strings, not a " .. type(key), 0)
 end
 
+-- The strings that a list of kvl_slice_t points to.
+local keys_of_slices = setmetatable({}, { __mode = "k" })
+
 local function slices(keys)
+  if type(keys) ~= "table" or (#keys == 0 and next(keys) ~= nil) then
+    error("kvlight: keys must be a list of strings" .. (type(keys) == "table" and "" or ", not a " .. type(keys)), 0)
+  end
   local n = #keys
   local list = slices_of(n)
+  keys_of_slices[list] = keys
   for i = 1, n do
     local key = keys[i]
     if type(key) ~= "string" then
-      error("kvlight: keys are strings, but key " .. i .. " is a " .. type(key), 3)
+      error("kvlight: keys are strings, but key " .. i .. " is a " .. type(key), 0)
     end
     list[i - 1].data, list[i - 1].len = key, #key
   end
   return list, n
 end
 
--- Starts a fetch with `call`, which returns KVL_PENDING if the fetch is in progress.
-local function start_fetch(self, on_result, call)
+-- Starts a fetch of `keys`, a key or a list of keys, with `call`, which returns KVL_PENDING if the fetch is in progress.
+local function start_fetch(self, keys, on_result, call)
   local out = ffi.new "kvl_fetch_t *[1]"
   check(C.kvl_fetch_new(out))
   local id, pointer = self:_new_id()
-  local fetch = setmetatable({ tasks = self, handle = ffi.gc(out[0], C.kvl_fetch_release), on_result = on_result }, Fetch)
+  local fetch = setmetatable({ tasks = self, handle = ffi.gc(out[0], C.kvl_fetch_release), keys = keys, on_result = on_result }, Fetch)
   self.fetches[id] = fetch
   local status = call(fetch.handle, pointer)
   if status ~= K.PENDING then
@@ -322,7 +351,7 @@ function Tasks:start(key, options, on_result)
   local tasks = self:_check_open()
   key_of(key)
   return with_options(options, function(opts)
-    return start_fetch(self, on_result, function(fetch, pointer)
+    return start_fetch(self, key, on_result, function(fetch, pointer)
       return C.kvl_tasks_fetch(tasks, key, #key, opts, fetch, nil, pointer, nil, nil)
     end)
   end)
@@ -333,7 +362,7 @@ function Tasks:start_all(keys, options, on_result)
   local tasks = self:_check_open()
   local list, n = slices(keys)
   return with_options(options, function(opts)
-    return start_fetch(self, on_result, function(fetch, pointer)
+    return start_fetch(self, keys, on_result, function(fetch, pointer)
       return C.kvl_tasks_fetch_all(tasks, list, n, opts, fetch, nil, pointer, nil, nil)
     end)
   end)
@@ -398,7 +427,7 @@ local function with_cache(self, use)
 end
 
 -- Stores a value; nil stores the key as known to be absent. `terms` may have ttl_ms, priority, cost, stale_ttl_ms, version, tags, keep_ttl,
--- only_if. Returns whether it was stored. Polls unless a poll is in progress, so that a program that makes only puts releases dropped values too.
+-- only_if. Returns whether it was stored. Polls unless poll() called it, so that a program that makes only puts releases dropped values too.
 function Tasks:put(key, value, terms)
   self:_check_open()
   key_of(key)
@@ -409,7 +438,7 @@ function Tasks:put(key, value, terms)
     C.kvl_value_release(handle)
     return status
   end)
-  if self.polls == 0 then
+  if self.polls == 0 or not self.polling[current()] then
     self:poll()
   end
   return status == K.OK
@@ -418,7 +447,8 @@ end
 -- Gives an entry a new TTL. Returns whether there was an entry.
 function Tasks:touch(key, ttl_ms)
   key_of(key)
-  return with_cache(self, function(cache) return C.kvl_cache_touch(cache, key, #key, ttl_ms or K.TTL_DEFAULT) end) == K.OK
+  local ttl = library.whole("ttl_ms", ttl_ms, K.TTL_DEFAULT)
+  return with_cache(self, function(cache) return C.kvl_cache_touch(cache, key, #key, ttl) end) == K.OK
 end
 
 -- Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if stale.ttl_ms is set. Returns
@@ -510,6 +540,7 @@ function Tasks:stats()
 end
 
 local function transfer(self, call, path)
+  library.text("a path", path)
   local done, error_out, cache = ffi.new "kvl_transfer_t", out_error(), ffi.new "kvl_cache_t *[1]"
   check(C.kvl_tasks_cache(self:_check_open(), cache))
   local status = call(cache[0], path, nil, nil, done, TRANSFER_SIZE, error_out)
@@ -577,7 +608,7 @@ local function settle(self, id, is_last, outcome)
   if is_last then
     self.fetches[id] = nil
   end
-  fetch.outcome, fetch.is_done = outcome, true
+  fetch.outcome, fetch.is_done, fetch.keys = outcome, true, nil
   if self.wake then
     call_back(self, self.wake, fetch)
   end
@@ -588,16 +619,24 @@ end
 
 local function start_request(self, handle)
   local request = Request.new(self, handle)
+  local function report(reason)
+    call_back(self, function() error(reason, 0) end)
+  end
   local function provide()
-    request:provide(self.provider)
+    request:provide(self.provider, report)
   end
   if self.spawn then
     local ok, reason = pcall(self.spawn, provide)
     if not ok then
       pcall(request.finish_error, request, reason)
     end
-  else
+  elseif can_yield() then
     provide()
+  else
+    -- provide() raises no error.
+    table.insert(self.providing, request)
+    provide()
+    table.remove(self.providing)
   end
 end
 
@@ -634,9 +673,11 @@ function Tasks:poll(timeout_ms)
       break
     end
     count, wait_ms = count + 1, 0
-    self.polls = self.polls + 1
+    local here = current()
+    local was_polling = self.polling[here]
+    self.polls, self.polling[here] = self.polls + 1, true
     local ok, reason = pcall(handle_event, self, event)
-    self.polls = self.polls - 1
+    self.polls, self.polling[here] = self.polls - 1, was_polling
     if not ok then
       error(reason, 0)
     end
@@ -644,21 +685,30 @@ function Tasks:poll(timeout_ms)
   return count
 end
 
--- A coroutine can yield unless a C function called it, which coroutine.isyieldable() reports where it exists.
-local function can_yield()
-  if coroutine.isyieldable then
-    return coroutine.isyieldable()
+-- Raises an error if a fetch waits for a key that only a provider on this stack can answer, which waits for the fetch (rule F21).
+function Tasks:_check_can_end(fetch)
+  local wanted = {}
+  for _, key in ipairs(type(fetch.keys) == "table" and fetch.keys or { fetch.keys }) do
+    wanted[key] = true
   end
-  local running, is_main = coroutine.running()
-  return running ~= nil and not is_main
+  for _, request in ipairs(self.providing) do
+    local key = request:_open_among(wanted)
+    if key then
+      fetch:cancel()
+      error(error_of(K.ERR_REENTRANT, ("the provider waits for the key %q, which it is to answer itself"):format(key)), 0)
+    end
+  end
 end
 
--- Waits for a fetch, once, through the program's `wait`, by yielding, or by polling.
+-- One step of waiting for a fetch: through the program's `wait`, by yielding, or by polling.
 function Tasks:_wait(fetch)
   if self.wait then
     self.wait(fetch)
   elseif not can_yield() then
-    self:poll(100)
+    if self:poll(100) == 0 then
+      -- A request that the program has lost ends when it is collected, and nothing else may allocate meanwhile.
+      collectgarbage("step", 1000)
+    end
   elseif self:poll() == 0 then
     coroutine.yield()
   end

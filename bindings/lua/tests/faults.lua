@@ -532,4 +532,188 @@ scenario("f19 an engine with read = refresh reloads stored keys", function()
   tasks:close()
 end)
 
+-- A provider that changes the list of its keys in this way.
+local changes = {
+  sorts = table.sort,
+  ["reads from the end of"] = function(keys)
+    while #keys > 0 do
+      table.remove(keys)
+    end
+  end,
+  ["writes numbers into"] = function(keys)
+    for i = 1, #keys do
+      keys[i] = i
+    end
+  end,
+}
+for what, change in pairs(changes) do
+  scenario("f07 each key gets its own answer from a provider that " .. what .. " its list of keys", function()
+    local tasks = echo { provider = function(keys)
+      local rows = {}
+      for _, key in ipairs(keys) do
+        rows[key] = "row of " .. key
+      end
+      change(keys)
+      return rows
+    end }
+    local found = tasks:fetch_all { "c", "b", "a" }
+    for i, key in ipairs { "c", "b", "a" } do
+      equal(found[i], "row of " .. key, "the answer")
+      equal(tasks:get(key), "row of " .. key, "the stored answer")
+    end
+    tasks:close()
+  end)
+end
+
+scenario("l04 the keys of a temporary list stay in memory until a fetch has begun", function()
+  local asked
+  local tasks = echo { provider = function(keys)
+    asked = keys[1]
+    return {}
+  end }
+  jit.off()
+  -- Collects at each instruction of start_all(), also after the list of keys has gone out of use.
+  local function temporary()
+    return { table.concat { "a key that nobody else ", "holds ", tostring(math.random()) } .. ("x"):rep(200) }
+  end
+  local start_all = tasks.start_all
+  debug.sethook(function() collectgarbage() end, "", 1)
+  local fetch = start_all(tasks, temporary())
+  debug.sethook()
+  jit.on()
+  fetch:wait()
+  equal(asked:match "^a key that nobody else holds 0%.%d+x+$" ~= nil, true, "the key, which was " .. asked)
+  tasks:close()
+end)
+
+for what, raise in pairs {
+  ["a code that is no number"] = function() error(kvlight.failure("gone", "E404", true)) end,
+  ["a message that is no string"] = function() error(kvlight.failure(404)) end,
+  ["a text that is no string"] = function() error(setmetatable({}, { __tostring = function() return 7 end })) end,
+} do
+  scenario("f01 a provider that raises a failure with " .. what .. " answers its callers", function()
+    local tasks = echo { provider = raise }
+    local result = tasks:results({ "a" }, { timeout_ms = 5000 })[1]
+    equal(result.status, K.ERR_PROVIDER, "the status")
+    tasks:close()
+  end)
+end
+
+scenario("f21 a provider that waits for its own key is refused", function()
+  local tasks
+  tasks = echo { provider = function(keys)
+    return { [keys[1]] = tasks:fetch(keys[1] == "a" and "b" or "a") }
+  end }
+  local ok, reason = pcall(tasks.fetch, tasks, "a")
+  equal(ok, false, "the fetch fails")
+  equal(reason.name, "KVL_ERR_REENTRANT", "the error")
+  equal(reason.message, 'the provider waits for the key "a", which it is to answer itself', "the message")
+  tasks:close()
+end)
+
+scenario("f21 a provider may wait for keys of others, and for a key that it has answered", function()
+  local tasks
+  tasks = echo { ["batch.max_keys"] = 2, provider = function(keys, request)
+    if keys[1] == "parent" then
+      return { parent = 1 }
+    end
+    request:resolve(1, "first", { ttl_ms = 0 })
+    return { [keys[2]] = tasks:fetch "parent" }
+  end }
+  equal(tasks:fetch_all({ "x", "y" })[2], 1, "the answer")
+  tasks:close()
+end)
+
+scenario("f16 a provider that returns nothing and cannot answer later fails its keys", function()
+  local tasks = echo { provider = function(keys) return keys.nothing end }
+  local result = tasks:results({ "a" }, { timeout_ms = 5000 })[1]
+  equal(result.status, K.ERR_PROVIDER, "the status")
+  equal(tostring(result.error):find("returned nothing", 1, true) ~= nil, true, "the message")
+  tasks:close()
+end)
+
+scenario("f16 a request that the program has lost ends while a fetch waits", function()
+  local tasks = echo { provider = function(_, request) return request.nothing end }
+  local result = tasks:results({ "a" }, { timeout_ms = 60000 })[1]
+  equal(result.status, K.ERR_UNANSWERED, "the status")
+  tasks:close()
+end)
+
+scenario("s20 puts release values although a coroutine was abandoned inside poll()", function()
+  local tasks = echo { ["cache.capacity"] = 1, provider = function()
+    coroutine.yield "in the provider"
+    return {}
+  end }
+  local thread = coroutine.create(function() return tasks:fetch "a" end)
+  repeat
+    local _, where = coroutine.resume(thread)
+  until where == "in the provider"
+  for i = 1, 1000 do
+    tasks:put("key " .. i, { i })
+  end
+  local held = 0
+  for _ in pairs(tasks.objects) do
+    held = held + 1
+  end
+  equal(held < 10, true, held .. " values are held")
+end)
+
+scenario("f15 the first answer of a key counts, and later ones say so", function()
+  local second, after = nil, nil
+  local tasks = echo { provider = function(keys, request)
+    equal(request:resolve(1, "first"), true, "the first answer")
+    second = { request:resolve(1, "second"), request:fail(1, "late") }
+    request:answer { [keys[1]] = "third", [keys[2]] = "other" }
+    request:finish()
+    after = request:resolve(2, "after the end")
+  end }
+  local found = tasks:fetch_all { "a", "b" }
+  equal(found[1], "first", "the first key")
+  equal(found[2], "other", "the second key")
+  equal(second[1] or second[2] or after, false, "later answers")
+  tasks:close()
+end)
+
+scenario("l07 an error that a provider raises after its answers is reported", function()
+  local reported = {}
+  local tasks = echo {
+    on_error = function(reason) reported[#reported + 1] = reason end,
+    provider = function(_, request)
+      request:resolve(1, "answer")
+      error "too late"
+    end,
+  }
+  equal(tasks:fetch "a", "answer", "the value")
+  equal(#reported, 1, "the number of reported errors")
+  equal(reported[1]:find("too late", 1, true) ~= nil, true, "the error")
+  tasks:close()
+end)
+
+scenario("l09 what would be cut, rounded or taken for something else is refused", function()
+  local tasks = echo()
+  local function refused(text, call, ...)
+    local ok, reason = pcall(call, tasks, ...)
+    equal(ok, false, "refused: " .. text)
+    equal(tostring(reason):find(text, 1, true) ~= nil, true, tostring(reason))
+  end
+  tasks:put("a", "old")
+  refused("a path must not contain", tasks.save, os.tmpname() .. "\0x")
+  refused("a path must be a string", tasks.load)
+  refused("ttl_ms must be a whole number, not 1.5", tasks.put, "a", "new", { ttl_ms = 1.5 })
+  refused("ttl_ms must be a whole number, not a boolean", tasks.put, "a", "new", { ttl_ms = true })
+  refused("cost must be a whole number", tasks.put, "a", "new", { cost = 0 / 0 })
+  refused("priority must be a number", tasks.put, "a", "new", { priority = "x" })
+  refused("keep_ttl must be true or false", tasks.put, "a", "new", { keep_ttl = "no" })
+  refused("ttl_ms must be a whole number", tasks.touch, "a", 0.5)
+  refused("keys must be a list", tasks.fetch_all, "abc")
+  refused("keys must be a list", tasks.fetch_all, { a = 1 })
+  refused("must not contain the character NUL", tasks.fetch, "a", { ["timeout_ms\0"] = 5 })
+  refused("settings must be a table", tasks.fetch, "a", 5)
+  equal(tasks:get "a", "old", "the entry")
+  for _, settings in ipairs { { 1 }, { ["cache.capacity"] = true }, { ["cache.capacity"] = "10\0" }, { l2_url = "redis://\0" } } do
+    equal(pcall(echo, settings), false, "settings")
+  end
+  tasks:close()
+end)
+
 tap.run()
