@@ -50,6 +50,19 @@ func caught(where string, call func() error) (err error) {
 	return err
 }
 
+// contain calls a function of the program on a goroutine of its own and waits for it. It returns the function's error, its panic as a PanicError, or an
+// endedError if the function ended its goroutine.
+func contain(where string, call func() error) error {
+	err := error(endedError(where))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = caught(where, call)
+	}()
+	<-done
+	return err
+}
+
 // errorAs is errors.As for an error of the program, whose methods may panic: then it finds nothing.
 func errorAs[T error](err error) (found T, isFound bool) {
 	defer func() {

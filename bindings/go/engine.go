@@ -53,35 +53,36 @@ func (e *engine[V]) open(config *C.kvl_config_t) error {
 		return err
 	}
 	var tasks *C.kvl_tasks_t
-	var openError *C.kvl_error_t
-	C.kvl_config_set_queue(config, queue, C.KVL_QUEUE_F_ALL|C.KVL_QUEUE_F_L2)
 	e.tierContext, e.tierCancel = context.WithCancel(context.Background())
+	isOpen := false
+	// A second tier may also panic.
+	defer func() {
+		if !isOpen {
+			e.tierCancel()
+			e.redis.stop()
+			C.kvl_tasks_free(tasks)
+			C.kvl_queue_free(queue)
+		}
+	}()
+	C.kvl_config_set_queue(config, queue, C.KVL_QUEUE_F_ALL|C.KVL_QUEUE_F_L2)
 	if e.sharing != nil {
 		if err := e.sharing.apply(config); err != nil {
-			e.tierCancel()
-			C.kvl_queue_free(queue)
 			return err
 		}
 		e.redis = e.sharing.redis
 	}
 	C.go_provider(config)
+	var openError *C.kvl_error_t
 	if status := C.kvl_tasks_new(config, &tasks, &openError); status < 0 {
-		err := errorWithMessage(Status(status), C.kvl_error_message(openError))
-		C.kvl_error_release(openError)
-		C.kvl_queue_free(queue)
-		e.tierCancel()
-		e.redis.stop()
-		return err
+		defer C.kvl_error_release(openError)
+		return errorWithMessage(Status(status), C.kvl_error_message(openError))
 	}
 	if e.redis != nil {
 		if err := e.redis.attach(tasks); err != nil {
-			e.redis.stop()
-			C.kvl_tasks_free(tasks)
-			C.kvl_queue_free(queue)
-			e.tierCancel()
 			return err
 		}
 	}
+	isOpen = true
 	e.tasks, e.queue = tasks, queue
 	e.readsStoreFirst = C.kvl_tasks_reads_store_first(tasks) != 0
 	go e.pump(queue)

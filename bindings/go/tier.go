@@ -8,14 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"runtime/debug"
 	"time"
 )
 
 // SecondTier is a store behind the cache that several processes may share: a cache server, a database, a folder. Keys that are not in the cache are
 // looked up in it before the provider is called, and it receives what was loaded and put. Its methods are called from several goroutines at a time.
-// The context ends when the cache is closed. An error or a panic of a method is a failure of the second tier alone: after a Read the provider is
-// called, and a Write, a Remove or a Clear is sent again.
+// The context ends when the cache is closed. An error or a panic of a method, or the end of its goroutine, is a failure of the second tier alone:
+// after a Read the provider is called, and a Write, a Remove or a Clear is sent again.
 type SecondTier interface {
 	// Abilities states what the second tier can do. It is called once.
 	Abilities() TierAbilities
@@ -77,10 +76,10 @@ type Sharing[V any] struct {
 	// the options of the URL are those of kvlight_redis.h.
 	URL string
 	// Encode converts a value to bytes, and Decode converts them back. A value for which Encode fails stays in this process;
-	// an entry for which Decode fails counts as not found.
+	// an entry for which Decode fails counts as not found. A panic is a failure too.
 	Encode func(V) ([]byte, error)
 	Decode func([]byte) (V, error)
-	// Failed is called with the errors of the second tier, of Encode and of Decode, on their goroutines; nil logs them.
+	// Failed is called with the errors of the second tier, of Encode and of Decode; nil logs them. A panic in it is logged.
 	Failed func(error)
 
 	redis *redisTier
@@ -118,11 +117,18 @@ func (s *Sharing[V]) apply(config *C.kvl_config_t) error {
 	return check(C.go_l2(config, abilities))
 }
 
+// report passes an error to Failed. What Failed does, even if it panics or ends its goroutine, affects no request.
 func (s *Sharing[V]) report(err error) {
-	if s.Failed != nil {
-		s.Failed(err)
-	} else {
-		log.Printf("kvlight: the second tier failed: %v", err)
+	failure := contain("the function Failed of a Sharing", func() error {
+		if s.Failed != nil {
+			s.Failed(err)
+		} else {
+			log.Printf("kvlight: the second tier failed: %v", err)
+		}
+		return nil
+	})
+	if failure != nil {
+		log.Print(failure)
 	}
 }
 
@@ -146,27 +152,21 @@ func (e *engine[V]) startTierRequest(handle *C.kvl_l2_request_t) {
 // serve serves the request. Even if that fails, the request is finished.
 func (r *tierRequest[V]) serve() {
 	isDone := false
-	defer func() {
-		if reason := recover(); reason != nil {
-			r.engine.sharing.report(&PanicError{reason, debug.Stack(), "the second tier"})
+	err := contain("the second tier", func() (err error) {
+		if r.engine.redis != nil {
+			isDone, err = r.serveByServer()
+			return err
 		}
-		if !isDone {
-			r.fail()
-		}
-		C.kvl_l2_request_finish(r.handle)
-		C.kvl_l2_request_release(r.handle)
-	}()
-	err := error(nil)
-	if r.engine.redis != nil {
-		isDone, err = r.serveByServer()
-	} else {
-		err = r.serveByTier(r.engine.tierContext)
-		isDone = err == nil
-	}
+		return r.serveByTier(r.engine.tierContext)
+	})
 	if err != nil {
-		isDone = false
 		r.engine.sharing.report(err)
 	}
+	if err != nil || (r.engine.redis != nil && !isDone) {
+		r.fail()
+	}
+	C.kvl_l2_request_finish(r.handle)
+	C.kvl_l2_request_release(r.handle)
 }
 
 // serveByServer lets a Redis or Valkey server serve the request. It returns whether that succeeded; a failure of the server is not reported.
@@ -276,13 +276,14 @@ func (r *tierRequest[V]) hit(i C.size_t, found TierFound) error {
 	var payload C.size_t
 	switch status := C.go_l2_payload(r.handle, i, data, length, &payload); status {
 	case C.KVL_OK:
-		handle, err := r.decode(found.Data[len(found.Data)-int(payload):])
+		value, err := r.decode(found.Data[len(found.Data)-int(payload):])
 		if err == nil {
+			handle, err := r.engine.hold(value)
+			if err != nil {
+				return nil // the cache is closed
+			}
 			defer C.kvl_value_release(handle)
 			return checkAnswer(C.kvl_l2_request_hit_object(r.handle, i, data, length, left, token, tokenLen, handle))
-		}
-		if errors.Is(err, ErrClosed) {
-			return nil
 		}
 		r.engine.sharing.report(err)
 		length = 0
@@ -293,16 +294,12 @@ func (r *tierRequest[V]) hit(i C.size_t, found TierFound) error {
 	return checkAnswer(C.kvl_l2_request_hit(r.handle, i, data, length, left, token, tokenLen))
 }
 
-func (r *tierRequest[V]) decode(payload []byte) (handle *C.kvl_value_t, err error) {
-	value, err := r.engine.sharing.Decode(append([]byte{}, payload...))
-	if err != nil {
-		return nil, err
-	}
-	err = r.engine.withTasks(func(*C.kvl_tasks_t) (err error) {
-		handle, err = r.engine.newHandle(&value, Terms{})
+func (r *tierRequest[V]) decode(payload []byte) (value V, err error) {
+	err = contain("the function Decode of a Sharing", func() (err error) {
+		value, err = r.engine.sharing.Decode(append([]byte{}, payload...))
 		return err
 	})
-	return handle, err
+	return value, err
 }
 
 // entries returns what is to be stored, and the places of these entries in the request. What cannot be encoded is refused and left out.
@@ -333,7 +330,11 @@ func (r *tierRequest[V]) encode(i C.size_t) bool {
 	}
 	value := r.engine.objectValue(object)
 	C.kvl_value_release(handle)
-	payload, err := r.engine.sharing.Encode(value)
+	var payload []byte
+	err := contain("the function Encode of a Sharing", func() (err error) {
+		payload, err = r.engine.sharing.Encode(value)
+		return err
+	})
 	if err != nil {
 		r.engine.sharing.report(err)
 		return false

@@ -6,7 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"os"
+	"runtime"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -390,6 +395,180 @@ func Test_t02_a_value_that_cannot_be_encoded_stays_in_the_process_and_the_older_
 	}
 	if found, _, _ := tasks.Get("k"); found.Name != "unstorable" {
 		t.Error(found)
+	}
+}
+
+func Test_t11_a_value_whose_encoding_panics_or_ends_its_goroutine_delays_no_other_key(t *testing.T) {
+	for name, fail := range map[string]func(){"a panic": func() { panic("cannot encode") }, "an end": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			tier := newMemoryTier()
+			reported := make(chan error, 10)
+			tasks, err := kvlight.New(loadUsers, patient, kvlight.ShareThrough(kvlight.Sharing[user]{
+				Tier: tier,
+				Encode: func(u user) ([]byte, error) {
+					if u.Name == "bad" {
+						fail()
+					}
+					return json.Marshal(u)
+				},
+				Decode: decodeUser,
+				Failed: func(err error) { reported <- err },
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tasks.Close()
+			_, _ = tasks.Put("bad", user{"good", 1}, kvlight.Terms{})
+			eventually(t, func() bool { return tier.has("bad") })
+			_, _ = tasks.Put("bad", user{"bad", 1}, kvlight.Terms{})
+			_, _ = tasks.Put("other", user{"other", 1}, kvlight.Terms{})
+			eventually(t, func() bool { return tier.has("other") && !tier.has("bad") })
+			if err := <-reported; !strings.Contains(err.Error(), "Encode") || strings.Contains(err.Error(), "provider") {
+				t.Error(err)
+			}
+			if stats, err := tasks.Stats(); stats.L2WriteErrors != 0 || err != nil {
+				t.Error(stats.L2WriteErrors, "writes failed", err)
+			}
+		})
+	}
+}
+
+func Test_t11_an_entry_whose_decoding_panics_or_ends_its_goroutine_fails_no_other_key(t *testing.T) {
+	for name, fail := range map[string]func(){"a panic": func() { panic("cannot decode") }, "an end": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			tier := newMemoryTier()
+			keys := []string{"a", "bad", "z"}
+			if _, err := sharing(t, tier, loadUsers, nil).FetchAll(ctx, keys); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, func() bool { return tier.has("a") && tier.has("bad") && tier.has("z") })
+			reported := make(chan error, 10)
+			tasks, err := kvlight.New(loadUsers, patient, kvlight.ShareThrough(kvlight.Sharing[user]{
+				Tier:   tier,
+				Encode: encodeUser,
+				Decode: func(data []byte) (user, error) {
+					u, err := decodeUser(data)
+					if u.Name == "loaded bad" {
+						fail()
+					}
+					return u, err
+				},
+				Failed: func(err error) { reported <- err },
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tasks.Close()
+			results, err := tasks.Results(ctx, keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, source := range []kvlight.Source{kvlight.FromL2, kvlight.FromProvider, kvlight.FromL2} {
+				if results[i].Source != source || results[i].Value.Name != "loaded "+keys[i] {
+					t.Errorf("%+v", results[i])
+				}
+			}
+			if err := <-reported; !strings.Contains(err.Error(), "Decode") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func Test_t01_a_method_that_ends_its_goroutine_is_reported(t *testing.T) {
+	tier := newMemoryTier()
+	tier.read = func(context.Context, []string) (map[string]kvlight.TierFound, error) {
+		runtime.Goexit()
+		return nil, nil
+	}
+	reported := make(chan error, 10)
+	tasks := sharing(t, tier, loadUsers, func(err error) { reported <- err })
+	if found, _, err := tasks.Fetch(ctx, "k"); found.Name != "loaded k" || err != nil {
+		t.Error(found, err)
+	}
+	select {
+	case err := <-reported:
+		if !strings.Contains(err.Error(), "ended its goroutine") {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("nothing was reported")
+	}
+}
+
+func Test_t01_what_the_function_Failed_does_affects_no_fetch(t *testing.T) {
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(os.Stderr)
+	for name, fail := range map[string]func(){"a panic": func() { panic("Failed") }, "an end": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			tier := newMemoryTier()
+			tier.read = func(_ context.Context, keys []string) (map[string]kvlight.TierFound, error) {
+				if keys[0] == "panics" {
+					panic("a panic of Read")
+				}
+				return map[string]kvlight.TierFound{keys[0]: {Err: errors.New("an error of the key")}}, nil
+			}
+			tasks := sharing(t, tier, loadUsers, func(error) { fail() })
+			for _, key := range []string{"panics", "fails"} {
+				if found, _, err := tasks.Fetch(ctx, key); found.Name != "loaded "+key || err != nil {
+					t.Error(found, err)
+				}
+			}
+			// What cannot be encoded is reported too, and does not keep the write of another key from its end.
+			_, _ = tasks.Put("other", user{"other", 1}, kvlight.Terms{})
+			eventually(t, func() bool { return tier.has("other") })
+		})
+	}
+}
+
+func Test_l04_a_value_that_is_being_written_at_the_close_is_dropped_afterwards(t *testing.T) {
+	tier := newMemoryTier()
+	reached, proceed := make(chan struct{}, 10), make(chan struct{})
+	var dropped atomic.Int32
+	tasks, err := kvlight.New(loadUsers, patient, kvlight.ShareThrough(kvlight.Sharing[user]{
+		Tier: tier,
+		Encode: func(u user) ([]byte, error) {
+			reached <- struct{}{}
+			<-proceed
+			return encodeUser(u)
+		},
+		Decode: decodeUser,
+		Failed: func(error) {},
+	}), kvlight.Dropped(func(user) { dropped.Add(1) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = tasks.Put("k", user{"k", 1}, kvlight.Terms{})
+	<-reached
+	tasks.Close()
+	close(proceed)
+	eventually(t, func() bool { return dropped.Load() == 1 })
+}
+
+// panickingTier is a tier that cannot say what it can do.
+type panickingTier struct{ *memoryTier }
+
+func (panickingTier) Abilities() kvlight.TierAbilities { panic("no connection") }
+
+func Test_l08_a_tier_that_panics_when_its_cache_is_created_leaks_no_memory(t *testing.T) {
+	if isRaceDetected {
+		t.Skip("the race detector itself uses memory")
+	}
+	create := func(times int) {
+		for i := 0; i < times; i++ {
+			func() {
+				defer func() { _ = recover() }()
+				_, _ = kvlight.New(loadUsers, nil, shareAsJSON(panickingTier{newMemoryTier()}, nil))
+				t.Error("it is accepted")
+			}()
+		}
+		runtime.GC()
+	}
+	create(20_000)
+	before := residentBytes()
+	create(40_000)
+	if growth := residentBytes() - before; growth > 8<<20 {
+		t.Errorf("%d bytes for each cache", growth/40_000)
 	}
 }
 
