@@ -294,7 +294,7 @@ func (e *engine[V]) recycle(w *waiter[V]) {
 
 // fetch returns the value of one key, and whether there is one.
 func (e *engine[V]) fetch(ctx context.Context, key string, settings []Settings) (value V, isFound bool, err error) {
-	if len(settings) == 0 && e.readsStoreFirst {
+	if len(settings) == 0 && e.readsStoreFirst && ctx != nil {
 		if err := ctx.Err(); err != nil {
 			return value, false, err
 		}
@@ -386,6 +386,9 @@ type call[V any] struct {
 
 // wait starts a fetch with `begin` and waits for its results. It returns no results if the fetch ended at once: then `begin` has its outcome.
 func (e *engine[V]) wait(ctx context.Context, keys []string, settings []Settings, begin func(*call[V]) C.kvl_status_t) ([]Result[V], error) {
+	if ctx == nil {
+		return nil, errNoContext
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 // loaded, or counted as used. The iteration ends early if the cache is closed.
 func (t *Tasks[V]) All() func(yield func(Result[V]) bool) {
 	return func(yield func(Result[V]) bool) {
-		defer runtime.KeepAlive(t)
+		defer runtime.KeepAlive(t.reference)
 		t.engine.all(yield)
 	}
 }
@@ -99,7 +99,7 @@ type conversion struct {
 }
 
 func (t *Tasks[V]) runTransfer(path string, work *transfer[V], isSave bool) (int, error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	if strings.IndexByte(path, 0) >= 0 {
 		return 0, &FileError{ErrInvalidArg, fmt.Sprintf("the path %q contains a NUL byte", path)}
 	}

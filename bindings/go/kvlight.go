@@ -10,7 +10,8 @@
 //	all, err := users.FetchAll(ctx, []string{"7", "8", "7"})
 //
 // A value can be any Go value, and stays in Go; the library holds a handle of the value. An error of the provider reaches every waiting caller
-// unchanged. One goroutine reads the library's queue; each call of the provider runs on a goroutine of its own.
+// unchanged. One goroutine reads the library's queue; each call of the provider runs on a goroutine of its own. An open cache takes two threads of the
+// system: that goroutine waits in one, and the other is the library's.
 package kvlight
 
 // #include "shim.h"
@@ -20,17 +21,23 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"runtime"
 	"time"
 	"unsafe"
 )
 
-// Provider loads keys. A key that is not in the returned map is absent. An error fails all keys; a KeyErrors fails only those in it.
+// Provider loads keys. A key that is not in the returned map is absent. An error fails all keys; a KeyErrors fails only those in it. The context is
+// cancelled once no caller waits for the keys any longer, or the attempt has timed out ("attempt_timeout_ms"); it has no deadline and none of a caller's
+// values, since a request may be for several callers.
 type Provider[V any] func(ctx context.Context, keys []string) (map[string]V, error)
 
-// Tasks is a cache with a provider. Its methods may be called from any goroutine. A Tasks that becomes unreachable without Close
-// is closed by the garbage collector, unless its provider refers to it.
-type Tasks[V any] struct{ engine *engine[V] }
+// Tasks is a cache with a provider. Its methods may be called from any goroutine. A copy of a Tasks is the same cache. A Tasks that becomes unreachable
+// without Close is closed by the garbage collector, unless its provider, another of its functions, its second tier or one of its values refers to it.
+type Tasks[V any] struct{ *reference[V] }
+
+// reference is what a Tasks and its copies have in common. The engine is closed when it becomes unreachable.
+type reference[V any] struct{ engine *engine[V] }
 
 // Result is the result of one key.
 type Result[V any] struct {
@@ -51,7 +58,11 @@ type Result[V any] struct {
 	LoadErr error
 }
 
-var errNoProvider = errors.New("kvlight: the provider is nil")
+var (
+	errNoProvider = errors.New("kvlight: the provider is nil")
+	errNoOption   = errors.New("kvlight: an option is nil")
+	errNoContext  = fmt.Errorf("kvlight: the context is nil: %w", ErrInvalidArg)
+)
 
 // New creates a cache with a provider.
 func New[V any](provider Provider[V], settings Settings, options ...Option[V]) (*Tasks[V], error) {
@@ -74,15 +85,18 @@ func NewWithRequests[V any](provide func(*Request[V]), settings Settings, option
 	engine := &engine[V]{provide: provide, pumpDone: make(chan struct{}), closed: make(chan struct{})}
 	engine.drops.hasEnded.L = &engine.drops.mu
 	for _, option := range options {
+		if option == nil {
+			return nil, errNoOption
+		}
 		option(engine)
 	}
 	if err := engine.open(config); err != nil {
 		return nil, err
 	}
-	// The goroutine that reads the queue refers to the engine, and only the program refers to the Tasks, so that it can be collected.
-	t := &Tasks[V]{engine}
-	runtime.SetFinalizer(t, func(t *Tasks[V]) { go t.engine.close() })
-	return t, nil
+	// The goroutine that reads the queue refers to the engine, and only the program's Tasks refer to the reference, so that it can be collected.
+	shared := &reference[V]{engine}
+	runtime.SetFinalizer(shared, func(shared *reference[V]) { go shared.engine.close() })
+	return &Tasks[V]{shared}, nil
 }
 
 // Option is an option of a cache that is not one of the library's settings.
@@ -100,20 +114,20 @@ func Dropped[V any](function func(V)) Option[V] {
 // the cache is closed and the function set by Dropped has returned for all values that nothing holds any longer, also if another goroutine closes the
 // cache. Inside that function it returns at once.
 func (t *Tasks[V]) Close() {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	t.engine.close()
 }
 
 // Get returns the value in the cache, and whether there is one. It never calls the provider.
 func (t *Tasks[V]) Get(key string) (value V, found bool, err error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	value, status, err := t.engine.get(key)
 	return value, status == Value, err
 }
 
 // Fetch returns the value of a key, and whether there is one. It waits for the provider, until the context ends.
 func (t *Tasks[V]) Fetch(ctx context.Context, key string, settings ...Settings) (V, bool, error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.fetch(ctx, key, settings)
 }
 
@@ -138,26 +152,26 @@ func (t *Tasks[V]) FetchAll(ctx context.Context, keys []string, settings ...Sett
 // Results returns the result of each key, in the order of the keys. The returned error concerns the whole call, such as the end
 // of the context or a wrong setting.
 func (t *Tasks[V]) Results(ctx context.Context, keys []string, settings ...Settings) ([]Result[V], error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.results(ctx, keys, settings)
 }
 
 // Refresh reloads keys in the background. The current values are served until then, and stay if the reload fails.
 func (t *Tasks[V]) Refresh(keys []string, settings ...Settings) error {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.refresh(keys, settings)
 }
 
 // Invalidate tells the engine that another process has changed these keys: their values leave this process, and running loads of
 // them do not store their answers.
 func (t *Tasks[V]) Invalidate(keys []string) error {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.invalidate(keys, 0)
 }
 
 // InvalidateAll tells the engine that another process may have changed any key: everything leaves this process.
 func (t *Tasks[V]) InvalidateAll() error {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.invalidateAll()
 }
 
@@ -193,12 +207,13 @@ const (
 	Present
 )
 
-func (terms Terms) flags() C.uint32_t {
-	flags := map[Condition]C.uint32_t{Absent: C.KVL_PUT_F_IF_ABSENT, Present: C.KVL_PUT_F_IF_PRESENT}[terms.OnlyIf]
+// flags returns the flags of a put, and whether there is such a condition.
+func (terms Terms) flags() (flags C.uint32_t, isValid bool) {
+	flags, isValid = map[Condition]C.uint32_t{Always: 0, Absent: C.KVL_PUT_F_IF_ABSENT, Present: C.KVL_PUT_F_IF_PRESENT}[terms.OnlyIf]
 	if terms.KeepTTL {
 		flags |= C.KVL_PUT_F_KEEP_TTL
 	}
-	return flags
+	return flags, isValid
 }
 
 // milliseconds converts a duration: 0 to `unset`, a negative one to `never`, and one below a millisecond to 1.
@@ -217,6 +232,10 @@ func milliseconds(d time.Duration, unset, never C.int64_t) C.int64_t {
 
 // with calls a function with the terms in the library's form, without the cost, which the handle of the value has.
 func (terms Terms) with(use func(*C.kvl_terms_t) C.kvl_status_t) C.kvl_status_t {
+	flags, isValid := terms.flags()
+	if !isValid {
+		return C.KVL_ERR_BAD_VALUE
+	}
 	priority := C.double(C.KVL_PRIORITY_DEFAULT)
 	if terms.Priority != 0 {
 		priority = C.double(terms.Priority)
@@ -226,7 +245,7 @@ func (terms Terms) with(use func(*C.kvl_terms_t) C.kvl_status_t) C.kvl_status_t 
 		ttl_ms:       milliseconds(terms.TTL, C.KVL_TTL_DEFAULT, C.KVL_TTL_NEVER),
 		priority:     priority,
 		cost:         C.KVL_COST_DEFAULT,
-		flags:        terms.flags(),
+		flags:        flags,
 		stale_ttl_ms: milliseconds(terms.StaleTTL, 0, C.KVL_STALE_NEVER),
 	}
 	if terms.Version != "" || len(terms.Tags) > 0 {
@@ -270,13 +289,13 @@ func (terms Terms) labels(native *C.kvl_terms_t) (unsafe.Pointer, bool) {
 
 // Put stores a value, and reports whether it was stored.
 func (t *Tasks[V]) Put(key string, value V, terms Terms) (bool, error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.put(key, &value, terms)
 }
 
 // PutNull stores the key as known to be absent.
 func (t *Tasks[V]) PutNull(key string, terms ...Terms) (bool, error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	var stated Terms
 	if len(terms) > 0 {
 		stated = terms[0]
@@ -286,7 +305,7 @@ func (t *Tasks[V]) PutNull(key string, terms ...Terms) (bool, error) {
 
 // Touch gives an entry a new TTL, counted from now; negative for never, 0 for the TTL of the settings. It reports whether there was an entry.
 func (t *Tasks[V]) Touch(key string, ttl time.Duration) (existed bool, err error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.tryChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		return C.kvl_cache_touch(cache, bytesOf(key), C.size_t(len(key)), milliseconds(ttl, C.KVL_TTL_DEFAULT, C.KVL_TTL_NEVER))
 	})
@@ -295,7 +314,7 @@ func (t *Tasks[V]) Touch(key string, ttl time.Duration) (existed bool, err error
 // Expire expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if "stale.ttl_ms" is set. It
 // reports whether there was an entry.
 func (t *Tasks[V]) Expire(key string) (existed bool, err error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.tryChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		return C.kvl_cache_expire(cache, bytesOf(key), C.size_t(len(key)))
 	})
@@ -303,7 +322,7 @@ func (t *Tasks[V]) Expire(key string) (existed bool, err error) {
 
 // ExpireTag expires all entries with a tag, as Expire does for a key, and returns their number.
 func (t *Tasks[V]) ExpireTag(tag string) (expired int, err error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.countChanges(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
 		return C.kvl_cache_expire_tag(cache, bytesOf(tag), C.size_t(len(tag)), count)
 	})
@@ -311,13 +330,13 @@ func (t *Tasks[V]) ExpireTag(tag string) (expired int, err error) {
 
 // ExpireAll expires all entries, as Expire does for a key. Running loads do not store their answers.
 func (t *Tasks[V]) ExpireAll() error {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t { return C.kvl_cache_expire_all(cache) })
 }
 
 // RemoveTag removes all entries with a tag, and returns their number. A running load does not store its answer if that has the tag.
 func (t *Tasks[V]) RemoveTag(tag string) (removed int, err error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.countChanges(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
 		return C.kvl_cache_remove_tag(cache, bytesOf(tag), C.size_t(len(tag)), count)
 	})
@@ -325,7 +344,7 @@ func (t *Tasks[V]) RemoveTag(tag string) (removed int, err error) {
 
 // Remove removes an entry, and reports whether there was one.
 func (t *Tasks[V]) Remove(key string) (existed bool, err error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.tryChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		return C.kvl_cache_remove(cache, bytesOf(key), C.size_t(len(key)))
 	})
@@ -333,7 +352,7 @@ func (t *Tasks[V]) Remove(key string) (existed bool, err error) {
 
 // Clear removes all entries.
 func (t *Tasks[V]) Clear() error {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t { return C.kvl_cache_clear(cache) })
 }
 
@@ -349,7 +368,7 @@ const (
 
 // Breaker returns the state of the circuit breaker ("breaker.failure_ratio", "breaker.consecutive").
 func (t *Tasks[V]) Breaker() (state BreakerState, err error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	err = t.engine.withTasks(func(tasks *C.kvl_tasks_t) error {
 		state = BreakerState(C.kvl_tasks_breaker_state(tasks))
 		return nil
@@ -370,7 +389,7 @@ const (
 
 // ForceBreaker forces the circuit breaker open or closed, whatever the provider does, or returns it to automatic operation.
 func (t *Tasks[V]) ForceBreaker(order BreakerOrder) error {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	return t.engine.withTasks(func(tasks *C.kvl_tasks_t) error {
 		return check(C.kvl_tasks_breaker_force(tasks, C.uint32_t(order)))
 	})
@@ -378,7 +397,7 @@ func (t *Tasks[V]) ForceBreaker(order BreakerOrder) error {
 
 // Stats returns the statistics.
 func (t *Tasks[V]) Stats() (stats Stats, err error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	err = t.engine.withTasks(func(tasks *C.kvl_tasks_t) error {
 		var s C.kvl_stats_t
 		err := check(C.kvl_tasks_stats(tasks, &s, C.sizeof_kvl_stats_t))
@@ -390,7 +409,7 @@ func (t *Tasks[V]) Stats() (stats Stats, err error) {
 
 // StatsJSON returns the statistics as JSON, with histograms: docs/STATISTICS.md.
 func (t *Tasks[V]) StatsJSON() (text json.RawMessage, err error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	err = t.engine.withTasks(func(tasks *C.kvl_tasks_t) error {
 		var value *C.kvl_value_t
 		if err := check(C.kvl_tasks_stats_json(tasks, &value)); err != nil {

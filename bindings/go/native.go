@@ -107,6 +107,9 @@ func (s Settings) apply(text func(*C.char, *C.char), whole func(*C.char, C.int64
 }
 
 func writeSetting(key string, value any, text func(*C.char, *C.char), whole func(*C.char, C.int64_t), float func(*C.char, C.double)) error {
+	if strings.IndexByte(key, 0) >= 0 {
+		return fmt.Errorf("kvlight: the name of the setting %q contains a NUL byte: %w", key, ErrBadValue)
+	}
 	name := C.CString(key)
 	defer C.free(unsafe.Pointer(name))
 	if d, isDuration := value.(time.Duration); isDuration {
@@ -119,6 +122,9 @@ func writeSetting(key string, value any, text func(*C.char, *C.char), whole func
 	}
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.String:
+		if strings.IndexByte(v.String(), 0) >= 0 {
+			return fmt.Errorf("kvlight: the value %q of the setting %q contains a NUL byte: %w", v.String(), key, ErrBadValue)
+		}
 		word := C.CString(v.String())
 		defer C.free(unsafe.Pointer(word))
 		text(name, word)

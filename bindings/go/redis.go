@@ -21,7 +21,10 @@ type redisTier struct {
 	native *C.go_redis_t
 }
 
-var errNoURL = errors.New("kvlight: these Tasks have no Sharing with a URL")
+var (
+	errNoURL    = errors.New("kvlight: these Tasks have no Sharing with a URL")
+	errNULInURL = fmt.Errorf("kvlight: the URL of a Sharing contains a NUL byte: %w", ErrBadValue)
+)
 
 // redisPaths returns where libkvlight_redis may be: the path in KVL_REDIS_LIBRARY, or else its name on the system's library path.
 func redisPaths() []string {
@@ -57,6 +60,9 @@ func openRedis(url string) (*redisTier, error) {
 }
 
 func (t *redisTier) connect(url string) error {
+	if strings.IndexByte(url, 0) >= 0 {
+		return errNULInURL
+	}
 	text := C.CString(url)
 	defer C.free(unsafe.Pointer(text))
 	var problem *C.kvl_error_t
@@ -118,7 +124,7 @@ func ttlLeftOf(ms C.int64_t) time.Duration {
 // L2State returns the state of the connection to the server of a Sharing with a URL: whether it is connected, and if not, what is wrong and how to fix it.
 // It has the members of kvl_redis_state.
 func (t *Tasks[V]) L2State() (state map[string]any, err error) {
-	defer runtime.KeepAlive(t)
+	defer runtime.KeepAlive(t.reference)
 	if t.engine.redis == nil {
 		return nil, errNoURL
 	}
