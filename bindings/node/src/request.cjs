@@ -24,6 +24,7 @@ function isAnswer(rows) {
 class Request {
   #store;
   #handle;
+  #keys;
   #onDone;
   #controller = new AbortController();
 
@@ -31,7 +32,12 @@ class Request {
     this.#store = store;
     this.#handle = handle;
     this.#onDone = onDone;
-    this.keys = keys;
+    this.#keys = Object.freeze(keys);
+  }
+
+  /** The keys, in the order of their indexes. Unlike the array that is the provider's first argument, this one cannot be changed. */
+  get keys() {
+    return this.#keys;
   }
 
   /** An AbortSignal, which is aborted once no caller waits for the answers any longer or the attempt has timed out. */
@@ -69,7 +75,7 @@ class Request {
     const nativeTerms = termsOf(terms);
     const status = this.#checkStatus(() => native.notModified(this.#handle, i, nativeTerms));
     if (status === K.MISS) {
-      throw new KvlightError(status, `kvlight: notModified() needs an entry, and the store has none for the key "${this.keys[i]}"`);
+      throw new KvlightError(status, `kvlight: notModified() needs an entry, and the store has none for the key "${this.#keys[i]}"`);
     }
     return status === K.OK;
   }
@@ -102,12 +108,12 @@ class Request {
       return this.#onDone();
     }
     const store = this.#store;
-    const n = this.keys.length;
+    const n = this.#keys.length;
     const ids = new Float64Array(n); // IS_BYTES for a value in `bytes`; 0 for a key that finish() answers with null
     const costs = new Float64Array(n);
     let bytes;
     for (let i = 0; i < n; i++) {
-      const key = this.keys[i];
+      const key = this.#keys[i];
       const row = rows instanceof Map ? rows.get(key) : Object.hasOwn(rows, key) ? rows[key] : null;
       if (row === null || row === undefined) {
         continue;
@@ -168,7 +174,7 @@ class Request {
 
   async provide(provider) {
     try {
-      const rows = await provider(this.keys, this);
+      const rows = await provider([...this.#keys], this);
       if (rows !== undefined && rows !== null) {
         this.answer(rows);
       }

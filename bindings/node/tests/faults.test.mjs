@@ -64,6 +64,25 @@ test('f15_answers_that_cannot_be_read_fail_their_request_alone', async () => {
   await tasks.close();
 });
 
+test('f15_a_provider_may_change_its_array_of_keys', async () => {
+  for (const change of [(keys) => keys.sort(), (keys) => keys.reverse(), (keys) => keys.splice(0), (keys) => keys.fill('x')]) {
+    const requests = [];
+    const provider = (keys, request) => {
+      const rows = new Map(keys.map((key) => [key, { key }]));
+      change(keys);
+      requests.push(request);
+      return rows;
+    };
+    const tasks = new Tasks({ provider, 'batch.max_keys': 10 });
+    const rows = await tasks.fetchAll(['20', '3', '100']);
+    assert.deepEqual(rows.map(({ key }) => key), ['20', '3', '100']);
+    assert.equal(tasks.get('100').key, '100');
+    assert.deepEqual(requests[0].keys, ['20', '3', '100']);
+    assert.throws(() => requests[0].keys.sort(), TypeError);
+    await tasks.close();
+  }
+});
+
 test('f01_each_of_a_thousand_concurrent_fetches_gets_its_answer', async () => {
   const tasks = new Tasks({ provider: async (keys) => (await pause(1), echo(keys)) });
   const keys = Array.from({ length: 1000 }, (_, i) => `k${i}`);
