@@ -14,9 +14,10 @@ void engine_release(Engine *engine)
 static void watcher_closed(uv_handle_t *handle)
 {
     Engine *engine = handle->data;
-    if (engine->cleanup)
+    if (--engine->watched == 0 && engine->cleanup) {
         napi_remove_async_cleanup_hook(engine->cleanup);
-    engine->cleanup = NULL;
+        engine->cleanup = NULL;
+    }
     engine_release(engine);
 }
 
@@ -29,6 +30,10 @@ static void watcher_ready(uv_poll_t *watcher, int status, int events)
     if (!engine->listener || napi_open_handle_scope(env, &scope) != napi_ok)
         return;
     napi_value listener, global;
+    /* Created here, where no JavaScript is running: the provider is shared by all callers, so it must not run in the AsyncLocalStorage context of
+     * whoever created the engine. */
+    if (!engine->context)
+        napi_async_init(env, NULL, text(env, "kvlight"), &engine->context);
     if (napi_get_reference_value(env, engine->listener, &listener) == napi_ok && napi_get_global(env, &global) == napi_ok &&
         napi_make_callback(env, engine->context, global, listener, 0, NULL, NULL) == napi_pending_exception) {
         /* Makes it an uncaught exception, like one thrown by any Node callback. */
@@ -67,7 +72,7 @@ kvl_status_t engine_attach(Engine *engine, Redis *redis)
     return status;
 }
 
-/* Ends the engine, stops watching the queue's descriptor, and frees the queue. libuv closes the watcher later; until then the watcher is an owner. */
+/* Ends the engine, stops watching the queues' descriptors, and frees the queues. libuv closes the watchers later; until then they are owners. */
 static void dispose_engine(Engine *engine)
 {
     end_engine(engine);
@@ -80,12 +85,13 @@ static void dispose_engine(Engine *engine)
     if (engine->context)
         napi_async_destroy(engine->env, engine->context);
     engine->context = NULL;
-    if (engine->is_watched) {
-        uv_poll_stop(&engine->watcher);
-        uv_close((uv_handle_t *)&engine->watcher, watcher_closed);
+    for (int i = 0; i < engine->watched; i++) {
+        uv_poll_stop(&engine->watchers[i]);
+        uv_close((uv_handle_t *)&engine->watchers[i], watcher_closed);
     }
-    kvl_queue_free(engine->queue);
-    engine->queue = NULL;
+    kvl_queue_free(engine->queue); /* first: its events refer to objects */
+    kvl_queue_free(engine->drops);
+    engine->queue = engine->drops = NULL;
 }
 
 static void environment_cleanup(napi_async_cleanup_hook_handle handle, void *data)
@@ -101,34 +107,46 @@ static void finalize_engine(napi_env env, void *data, void *hint)
     engine_release(data);
 }
 
-static napi_status watch_queue(napi_env env, Engine *engine, napi_value listener)
+static bool watch_queue(Engine *engine, uv_loop_t *loop, kvl_queue_t *queue)
 {
     int32_t fd;
+    uv_poll_t *watcher = &engine->watchers[engine->watched];
+    if (kvl_queue_fd(queue, &fd) < 0 || uv_poll_init(loop, watcher, fd) != 0)
+        return false;
+    engine->watched++;
+    engine->owners++;
+    watcher->data = engine;
+    uv_poll_start(watcher, UV_READABLE, watcher_ready);
+    uv_unref((uv_handle_t *)watcher);
+    return true;
+}
+
+static napi_status watch_queues(napi_env env, Engine *engine, napi_value listener)
+{
     uv_loop_t *loop;
-    napi_value name = text(env, "kvlight");
     napi_status status = napi_get_uv_event_loop(env, &loop);
-    if (status == napi_ok && (kvl_queue_fd(engine->queue, &fd) < 0 || uv_poll_init(loop, &engine->watcher, fd) != 0))
-        status = napi_generic_failure;
+    if (status == napi_ok)
+        status = napi_create_reference(env, listener, 1, &engine->listener);
+    if (status == napi_ok)
+        status = napi_add_async_cleanup_hook(env, environment_cleanup, engine, &engine->cleanup);
     if (status != napi_ok)
         return status;
-    engine->is_watched = true;
-    engine->owners++;
-    engine->watcher.data = engine;
-    if ((status = napi_create_reference(env, listener, 1, &engine->listener)) != napi_ok ||
-        (status = napi_async_init(env, NULL, name, &engine->context)) != napi_ok ||
-        (status = napi_add_async_cleanup_hook(env, environment_cleanup, engine, &engine->cleanup)) != napi_ok)
-        return status;
-    uv_poll_start(&engine->watcher, UV_READABLE, watcher_ready);
-    uv_unref((uv_handle_t *)&engine->watcher);
-    return napi_ok;
+    bool is_watching = (!engine->queue || watch_queue(engine, loop, engine->queue)) && watch_queue(engine, loop, engine->drops);
+    if (engine->watched == 0) { /* no watcher will remove it */
+        napi_remove_async_cleanup_hook(engine->cleanup);
+        engine->cleanup = NULL;
+    }
+    return is_watching ? napi_ok : napi_generic_failure;
 }
 
 /* `abilities` are the second tier's flags (KVL_L2_F_*); below 0, there is no second tier. */
 static kvl_status_t create_engine(Engine *engine, kvl_config_t *config, bool has_provider, int32_t abilities, kvl_error_t **out_error)
 {
-    kvl_status_t status = kvl_queue_new(0, &engine->queue);
+    kvl_status_t status = kvl_queue_new(0, &engine->drops);
     if (status >= 0 && !has_provider)
         return kvl_cache_new(config, &engine->cache, out_error);
+    if (status >= 0)
+        status = kvl_queue_new(0, &engine->queue);
     if (status >= 0)
         status = kvl_config_set_queue(config, engine->queue, KVL_QUEUE_F_ALL | KVL_QUEUE_F_L2);
     if (status >= 0 && abilities >= 0)
@@ -192,7 +210,7 @@ static napi_value engine_new(napi_env env, napi_callback_info info)
         throw_status(env, status, error ? kvl_error_message(error) : NULL);
     kvl_error_release(error);
     kvl_config_free(config);
-    if (status >= 0 && (watch_queue(env, engine, args[1]) != napi_ok || add_own_function(env, this, engine, "get", engine_get) != napi_ok ||
+    if (status >= 0 && (watch_queues(env, engine, args[1]) != napi_ok || add_own_function(env, this, engine, "get", engine_get) != napi_ok ||
                         add_own_function(env, this, engine, "lookup", engine_lookup) != napi_ok ||
                         napi_wrap(env, this, engine, finalize_engine, NULL, NULL) != napi_ok)) {
         throw_napi_error(env);
@@ -249,7 +267,7 @@ static napi_value engine_keep_alive(napi_env env, napi_callback_info info)
     if (!engine || engine->is_disposed)
         return NULL;
     TRY(env, napi_get_value_bool(env, args[0], &keeps_alive));
-    (keeps_alive ? uv_ref : uv_unref)((uv_handle_t *)&engine->watcher);
+    (keeps_alive ? uv_ref : uv_unref)((uv_handle_t *)&engine->watchers[0]);
     return NULL;
 }
 
@@ -288,7 +306,7 @@ kvl_value_t *value_from_js(napi_env env, Engine *engine, napi_value value, doubl
         return kvl_value_null();
     if (kind == napi_number) {
         napi_get_value_double(env, value, &id);
-        status = kvl_value_new_object_on(engine->queue, (void *)(uintptr_t)id, (uint64_t)cost, NULL, &handle);
+        status = kvl_value_new_object_on(engine->drops, (void *)(uintptr_t)id, (uint64_t)cost, NULL, &handle);
     } else {
         void *data;
         size_t len;
@@ -387,7 +405,6 @@ static napi_value engine_put(napi_env env, napi_callback_info info)
     if (!engine)
         return NULL;
     TRY(env, napi_get_value_double(env, args[2], &object_cost));
-    /* The value comes first: once the library has the ID of an object it reports the drop, whatever fails after that. */
     kvl_value_t *value = value_from_js(env, engine, args[1], object_cost);
     if (!value)
         return NULL;
@@ -534,6 +551,7 @@ napi_status engine_define(napi_env env, napi_value exports)
         METHOD("remove", engine_remove),   METHOD("clear", engine_clear),       METHOD("size", engine_size),
         METHOD("stats", engine_stats),     METHOD("fetch", engine_fetch),       METHOD("fetchAll", engine_fetch_all),
         METHOD("refresh", engine_refresh), METHOD("drain", engine_drain),       METHOD("keepAlive", engine_keep_alive),
+        METHOD("takeDropped", engine_take_dropped),
         METHOD("close", engine_close),     METHOD("dispose", engine_dispose),     METHOD("expire", engine_expire),
         METHOD("touch", engine_touch),     METHOD("iterate", engine_iterate),   METHOD("save", engine_save),
         METHOD("load", engine_load),       METHOD("breaker", engine_breaker),   METHOD("forceBreaker", engine_force_breaker),

@@ -192,16 +192,42 @@ napi_value engine_drain(napi_env env, napi_callback_info info)
     return list.array;
 }
 
+/* takeDropped(max): the IDs of up to `max` objects that the library has dropped. */
+napi_value engine_take_dropped(napi_env env, napi_callback_info info)
+{
+    size_t n = 1;
+    napi_value arg, this;
+    void *data;
+    uint32_t max;
+    TRY(env, napi_get_cb_info(env, info, &n, &arg, &this, NULL));
+    TRY(env, napi_unwrap(env, this, &data));
+    TRY(env, napi_get_value_uint32(env, arg, &max));
+    Engine *engine = data;
+    List ids = list_new(env);
+    kvl_event_t event;
+    while (engine->drops && ids.n < max && kvl_queue_next(engine->drops, 0, &event, sizeof event) == KVL_OK)
+        if (event.kind == KVL_EVENT_DROP)
+            list_add(&ids, number(env, (double)(uintptr_t)event.user_data));
+    return ids.array;
+}
+
 /* ---- Requests ---- */
 
-/* Returns the request in the first argument; NULL with an exception if it is finished, or if there are fewer arguments than needed. */
-static Request *request_of(napi_env env, napi_callback_info info, size_t count, napi_value *args)
+/* Returns the request in the first argument, which may be finished; NULL with an exception if there are fewer arguments than needed. */
+static Request *request_or_finished_request(napi_env env, napi_callback_info info, size_t count, napi_value *args)
 {
     size_t n = count;
     void *request;
     if (napi_get_cb_info(env, info, &n, args, NULL, NULL) != napi_ok || n < count || napi_get_value_external(env, args[0], &request) != napi_ok)
         return (Request *)throw_napi_error(env);
-    return ((Request *)request)->handle ? request : (Request *)throw_status(env, KVL_ERR_ALREADY_ANSWERED, NULL);
+    return request;
+}
+
+/* Like request_or_finished_request(), but throws if the request is finished. */
+static Request *request_of(napi_env env, napi_callback_info info, size_t count, napi_value *args)
+{
+    Request *request = request_or_finished_request(env, info, count, args);
+    return !request || request->handle ? request : (Request *)throw_status(env, KVL_ERR_ALREADY_ANSWERED, NULL);
 }
 
 /* Reads the index of a key. A number that is no index becomes SIZE_MAX, which the library refuses like any other index beyond the last key. */
@@ -231,20 +257,20 @@ static napi_value request_resolve(napi_env env, napi_callback_info info)
     double object_cost;
     void *engine;
     Terms terms;
-    Request *request = request_of(env, info, 6, args);
+    Request *request = request_or_finished_request(env, info, 6, args);
     if (!request)
         return NULL;
     TRY(env, napi_unwrap(env, args[1], &engine));
     TRY(env, index_from_js(env, args[2], &i));
     TRY(env, napi_get_value_double(env, args[4], &object_cost));
-    /* The value comes first, as in engine_put(). */
     kvl_value_t *value = value_from_js(env, engine, args[3], object_cost);
     if (!value)
         return NULL;
-    kvl_status_t status = KVL_OK;
+    kvl_status_t status = KVL_ERR_ALREADY_ANSWERED;
     bool has_terms = terms_read(env, args[5], &terms);
     if (has_terms) {
-        status = kvl_request_resolve(request->handle, i, value, &terms.native);
+        if (request->handle)
+            status = kvl_request_resolve(request->handle, i, value, &terms.native);
         terms_end(&terms);
     }
     kvl_value_release(value);
@@ -294,6 +320,14 @@ static napi_value request_not_modified(napi_env env, napi_callback_info info)
     return number(env, status);
 }
 
+/* Answers a key of a request, or releases the value if the request is finished. */
+static void resolve_or_release(Request *request, size_t i, kvl_value_t *value)
+{
+    if (request->handle)
+        kvl_request_resolve(request->handle, i, value, NULL);
+    kvl_value_release(value);
+}
+
 /* resolveAll(request, engine, ids, costs, bytes): answers key i with the object of ids[i], or with bytes[i] if ids[i] is -1; 0 leaves the key
  * open. IDs and costs are Float64Arrays with an element for each key. */
 static napi_value request_resolve_all(napi_env env, napi_callback_info info)
@@ -302,7 +336,7 @@ static napi_value request_resolve_all(napi_env env, napi_callback_info info)
     void *data, *engine_data;
     size_t n, n_costs;
     napi_typedarray_type type;
-    Request *request = request_of(env, info, 5, args);
+    Request *request = request_or_finished_request(env, info, 5, args);
     if (!request)
         return NULL;
     TRY(env, napi_unwrap(env, args[1], &engine_data));
@@ -317,7 +351,7 @@ static napi_value request_resolve_all(napi_env env, napi_callback_info info)
             continue;
         if (ids[i] > 0) {
             kvl_status_t status =
-                kvl_value_new_object_on(engine->queue, (void *)(uintptr_t)ids[i], (uint64_t)costs[i], NULL, &value);
+                kvl_value_new_object_on(engine->drops, (void *)(uintptr_t)ids[i], (uint64_t)costs[i], NULL, &value);
             if (status < 0)
                 return throw_status(env, status, NULL);
         } else {
@@ -326,10 +360,9 @@ static napi_value request_resolve_all(napi_env env, napi_callback_info info)
             if (!(value = value_from_js(env, engine, bytes, 0)))
                 return NULL;
         }
-        kvl_request_resolve(request->handle, i, value, NULL);
-        kvl_value_release(value);
+        resolve_or_release(request, i, value);
     }
-    return NULL;
+    return request->handle ? NULL : throw_status(env, KVL_ERR_ALREADY_ANSWERED, NULL);
 }
 
 /* Creates an error that carries the ID of what the provider threw. A pause below 0 is none. */
@@ -345,7 +378,7 @@ static kvl_error_t *error_from_js(napi_env env, Engine *engine, napi_value id, n
     if (!text_read(env, message, &text))
         return NULL;
     kvl_status_t status =
-        kvl_error_new_object(0, text.data, text.len, flag_bits, engine->queue, (void *)(uintptr_t)object_id, NULL, &error);
+        kvl_error_new_object(0, text.data, text.len, flag_bits, engine->drops, (void *)(uintptr_t)object_id, NULL, &error);
     if (status >= 0 && pause_ms >= 0)
         kvl_error_set_retry_after(error, (int64_t)pause_ms);
     text_end(&text);
@@ -359,7 +392,8 @@ static napi_value request_fail(napi_env env, napi_callback_info info)
     napi_valuetype kind;
     size_t i = 0;
     void *engine;
-    Request *request = request_of(env, info, 7, args);
+    kvl_status_t status = KVL_ERR_ALREADY_ANSWERED;
+    Request *request = request_or_finished_request(env, info, 7, args);
     if (!request)
         return NULL;
     TRY(env, napi_unwrap(env, args[1], &engine));
@@ -370,7 +404,8 @@ static napi_value request_fail(napi_env env, napi_callback_info info)
     kvl_error_t *error = error_from_js(env, engine, args[3], args[4], args[5], args[6]);
     if (!error)
         return NULL;
-    kvl_status_t status = is_for_all ? kvl_request_finish_error(request->handle, error) : kvl_request_fail(request->handle, i, error);
+    if (request->handle)
+        status = is_for_all ? kvl_request_finish_error(request->handle, error) : kvl_request_fail(request->handle, i, error);
     kvl_error_release(error);
     return is_for_all ? release_if_finished(env, request, status) : number(env, status);
 }

@@ -11,26 +11,28 @@
 
 /*
  * Values other than bytes stay in JavaScript: the library holds an ID for each, and reports with KVL_EVENT_DROP when it has dropped the last
- * reference. JavaScript and the addon therefore exchange a value as its ID, a Uint8Array, or null.
+ * reference. JavaScript and the addon therefore exchange a value as its ID, a Uint8Array, or null. A function that takes an ID gives it to the
+ * library before it does anything that can fail, so that a drop is reported whatever the function returns or throws.
  */
 
 /* A connection to a Redis or Valkey server, the second tier of an engine (redis.c). */
 typedef struct Redis Redis;
 
-/* The native side of one Tasks or Cache. Its owners are the JavaScript object that wraps it, two functions of that object, and the watcher of the
- * queue's descriptor until libuv has closed it. Used on the environment's thread only. */
+/* The native side of one Tasks or Cache. Its owners are the JavaScript object that wraps it, two functions of that object, and the watchers of the
+ * queues' descriptors until libuv has closed them. Used on the environment's thread only. */
 typedef struct Engine {
     napi_env env;
     kvl_tasks_t *tasks; /* NULL for a Cache, and after the engine has ended */
     kvl_cache_t *cache;
-    kvl_queue_t *queue;
+    kvl_queue_t *queue; /* results and requests; NULL for a Cache */
+    kvl_queue_t *drops; /* objects that the library has dropped; a queue of their own, so that no result waits behind them */
     Redis *redis; /* the connection of the second tier, which uses the engine until redis_stop(); or NULL */
-    uv_poll_t watcher;
-    napi_ref listener; /* called when the queue has events */
+    uv_poll_t watchers[2]; /* of the queues that exist, in the order above */
+    napi_ref listener; /* called when a queue has events */
     napi_async_context context;
     napi_async_cleanup_hook_handle cleanup; /* disposes of the engine if the environment ends first */
-    bool is_watched, is_disposed;
-    int owners;
+    bool is_disposed;
+    int watched, owners;
     uint64_t last_request;
 } Engine;
 
@@ -163,6 +165,7 @@ napi_status redis_define(napi_env env, napi_value exports);
 /* ---- events.c ---- */
 
 napi_value engine_drain(napi_env env, napi_callback_info info);
+napi_value engine_take_dropped(napi_env env, napi_callback_info info);
 napi_value results_to_js(napi_env env, const kvl_results_t *results);
 napi_status events_define(napi_env env, napi_value exports);
 

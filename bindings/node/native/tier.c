@@ -49,9 +49,9 @@ napi_value tier_request_to_js(napi_env env, kvl_l2_request_t *handle)
     return list;
 }
 
-/* Reads `want` arguments and returns the request, which is the first; the second is the index of a key. NULL with an exception if the request is
- * finished, or if there are fewer arguments. */
-static TierRequest *tier_request_of(napi_env env, napi_callback_info info, size_t want, napi_value *args, size_t *out_i)
+/* Reads `want` arguments and returns the request, which is the first and may be finished; the second is the index of a key. NULL with an exception
+ * if there are fewer arguments. */
+static TierRequest *tier_request_or_finished(napi_env env, napi_callback_info info, size_t want, napi_value *args, size_t *out_i)
 {
     size_t n = want;
     void *request;
@@ -60,7 +60,14 @@ static TierRequest *tier_request_of(napi_env env, napi_callback_info info, size_
         (want > 1 && napi_get_value_double(env, args[1], &i) != napi_ok))
         return (TierRequest *)throw_napi_error(env);
     *out_i = (size_t)i;
-    return ((TierRequest *)request)->handle ? request : (TierRequest *)throw_status(env, KVL_ERR_ALREADY_ANSWERED, NULL);
+    return request;
+}
+
+/* Like tier_request_or_finished(), but throws if the request is finished. */
+static TierRequest *tier_request_of(napi_env env, napi_callback_info info, size_t want, napi_value *args, size_t *out_i)
+{
+    TierRequest *request = tier_request_or_finished(env, info, want, args, out_i);
+    return !request || request->handle ? request : (TierRequest *)throw_status(env, KVL_ERR_ALREADY_ANSWERED, NULL);
 }
 
 kvl_l2_request_t *tier_request_handle(napi_env env, napi_value value)
@@ -159,21 +166,23 @@ static napi_value tier_hit(napi_env env, napi_callback_info info)
     double ttl_left_ms, object_cost;
     void *engine;
     napi_valuetype type;
-    TierRequest *request = tier_request_of(env, info, 8, args, &i);
-    if (!request || !bytes_read(env, args[2], &data, &len) || !bytes_read(env, args[4], &token, &token_len))
+    kvl_value_t *value = NULL;
+    TierRequest *request = tier_request_or_finished(env, info, 8, args, &i);
+    if (!request)
         return NULL;
-    TRY(env, napi_get_value_double(env, args[3], &ttl_left_ms));
     TRY(env, napi_unwrap(env, args[5], &engine));
     TRY(env, napi_typeof(env, args[6], &type));
+    TRY(env, napi_get_value_double(env, args[3], &ttl_left_ms));
     TRY(env, napi_get_value_double(env, args[7], &object_cost));
-    if (type == napi_undefined)
-        return number(env, kvl_l2_request_hit(request->handle, i, data, len, (int64_t)ttl_left_ms, token, token_len));
-    kvl_value_t *value = value_from_js(env, engine, args[6], object_cost);
-    if (!value)
+    if (type != napi_undefined && !(value = value_from_js(env, engine, args[6], object_cost)))
         return NULL;
-    kvl_status_t status = kvl_l2_request_hit_object(request->handle, i, data, len, (int64_t)ttl_left_ms, token, token_len, value);
+    kvl_status_t status = KVL_ERR_ALREADY_ANSWERED;
+    bool are_bytes = bytes_read(env, args[2], &data, &len) && bytes_read(env, args[4], &token, &token_len);
+    if (are_bytes && request->handle)
+        status = value ? kvl_l2_request_hit_object(request->handle, i, data, len, (int64_t)ttl_left_ms, token, token_len, value)
+                       : kvl_l2_request_hit(request->handle, i, data, len, (int64_t)ttl_left_ms, token, token_len);
     kvl_value_release(value);
-    return number(env, status);
+    return are_bytes ? number(env, status) : NULL;
 }
 
 /* tierMiss(request, i, token): a status */

@@ -4,8 +4,6 @@ const { Store } = require('./store.cjs');
 
 /** A bounded store with expiry, without a provider. */
 class Cache extends Store {
-  #isClosed = false;
-
   /**
    * @param settings the settings of docs/CONFIGURATION.md that begin with "cache."; `cost(value)` returns the cost of a value in bytes;
    *   `dropped(value)` is called with each value that is not a Uint8Array once the cache no longer holds it.
@@ -17,8 +15,7 @@ class Cache extends Store {
   /** Releases all entries. May be called twice. */
   close() {
     this.checkCanClose();
-    if (!this.#isClosed) {
-      this.#isClosed = true;
+    if (!this.isClosed) {
       this.closeAndDrain();
     }
   }

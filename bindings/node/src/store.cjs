@@ -2,14 +2,16 @@
 
 'use strict';
 
+const { performance } = require('node:perf_hooks');
 const { fileURLToPath } = require('node:url');
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
 const { KvlightError, callAddon, translateError } = require('./errors.cjs');
 const { Objects } = require('./objects.cjs');
 
-// How many events are handled in one turn of the event loop.
-const MAX_EVENTS_PER_TURN = 256;
+// How many dropped objects are released between two looks at the clock, and for how long in one turn of the event loop.
+const DROPS_PER_BATCH = 128;
+const MAX_RELEASE_MS = 5;
 
 /** Settings in the form that the addon takes: name, value, name, value. */
 function flattenSettings(settings) {
@@ -125,6 +127,10 @@ class Store {
   #dropped;
   #cost;
   #transfers = 0; // saves and loads in progress, whose conversion functions may call this store
+  #droppedIds = []; // the batch of drops that is being handled
+  #nextDropped = 0;
+  #isReleasing = false;
+  isClosed = false;
 
   /** `abilities` are the flags of a second tier, or -1 if there is none. */
   constructor(settings, { dropped, cost }, hasProvider, abilities = -1) {
@@ -150,7 +156,7 @@ class Store {
     } catch (error) {
       throw translateError(error);
     }
-    // The library may have dropped the object since, but it stays in `objects` until this thread handles the event of the drop.
+    // The library may have dropped the object since, but it stays in `objects` until this thread has read that.
     return this.fromNative(found) ?? null;
   }
 
@@ -163,7 +169,10 @@ class Store {
   put(key, value, terms) {
     const nativeTerms = termsOf(terms);
     const cost = this.costOf(value);
-    return callAddon(() => this.engine.put(keyOf(key), this.toNative(value), cost, nativeTerms)) === K.OK;
+    this.checkOpen();
+    const status = callAddon(() => this.engine.put(keyOf(key), this.toNative(value), cost, nativeTerms));
+    this.releaseSome();
+    return status === K.OK;
   }
 
   /** Gives an entry a new TTL, counted from now. Returns whether there was an entry. */
@@ -203,6 +212,7 @@ class Store {
     for (let entry; (entry = callAddon(() => native.nextEntry(iterator))) !== undefined; ) {
       const [key, value] = entry;
       yield [key, this.fromNative(value)];
+      this.checkOpen();
     }
   }
 
@@ -252,6 +262,7 @@ class Store {
       return callAddon(call);
     } finally {
       this.#transfers--;
+      this.releaseSome();
     }
   }
 
@@ -304,30 +315,69 @@ class Store {
     return typeof value === 'string' ? 2 * value.length : 0;
   }
 
-  /** Called by the addon when the queue has events. */
+  /** Called by the addon when a queue has events. While some remain its descriptor stays readable, and other handlers run in between. */
   onReadable() {
-    this.drain(); // once: while events remain the descriptor stays readable, and other handlers run in between
-  }
-
-  /** Handles a limited number of events, and returns how many. An exception of a function of the program affects no other event. */
-  drain() {
-    const events = this.engine.drain(MAX_EVENTS_PER_TURN);
-    for (let i = 0; i < events.length; i += 3) {
-      try {
-        this.handle(events[i], events[i + 1], events[i + 2]);
-      } catch (error) {
-        throwLater(error);
-      }
+    this.handleEvents();
+    const end = performance.now() + MAX_RELEASE_MS;
+    while (this.#releaseBatch() > 0 && performance.now() < end) {
+      // A batch that the library has dropped.
     }
-    return events.length / 3;
   }
 
-  handle(kind, id) {
-    if (kind === K.EVENT_DROP) {
-      const value = this.objects.remove(id);
-      if (this.#dropped !== undefined && value !== undefined && !(value instanceof StoredError)) {
-        this.#dropped(value);
-      }
+  /** Handles some results and requests, and returns how many. A cache without a provider has none. */
+  handleEvents() {
+    return 0;
+  }
+
+  /**
+   * Releases objects that the library has dropped, after calls that gave it others. So the number that wait is bounded even if the event loop
+   * does not turn, or if the program adds more in each turn than are released in it.
+   */
+  releaseSome() {
+    const { added } = this.objects;
+    if (added < DROPS_PER_BATCH || this.#isReleasing) {
+      return;
+    }
+    this.objects.added = 0;
+    for (let left = 2 * added; left > 0 && !this.isClosed; ) {
+      const released = this.#releaseBatch();
+      left = released === 0 ? 0 : left - released;
+    }
+  }
+
+  /**
+   * Releases a batch of objects, and returns their number. If `dropped` closes the store, closing goes on where this batch is, so that the objects
+   * keep their order.
+   */
+  #releaseBatch() {
+    if (this.#nextDropped === this.#droppedIds.length) {
+      this.#droppedIds = this.engine.takeDropped(DROPS_PER_BATCH);
+      this.#nextDropped = 0;
+    }
+    const wasReleasing = this.#isReleasing;
+    this.#isReleasing = true;
+    let released = 0;
+    for (; this.#nextDropped < this.#droppedIds.length; released++) {
+      this.#release(this.objects.remove(this.#droppedIds[this.#nextDropped++]));
+    }
+    this.#isReleasing = wasReleasing;
+    return released;
+  }
+
+  #release(value) {
+    if (this.#dropped === undefined || value === undefined || StoredError.is(value)) {
+      return;
+    }
+    try {
+      this.#dropped(value);
+    } catch (error) {
+      throwLater(error);
+    }
+  }
+
+  checkOpen() {
+    if (this.isClosed) {
+      throw new KvlightError(K.ERR_CLOSED, 'the engine is closed');
     }
   }
 
@@ -338,21 +388,35 @@ class Store {
     }
   }
 
-  /** Ends the engine, handles the remaining events and stops watching the descriptor. */
+  /** Ends the engine, handles the remaining events and stops watching the descriptors. */
   closeAndDrain() {
+    this.isClosed = true;
     this.engine.close();
-    while (this.drain() > 0) {
+    while (this.handleEvents() > 0 || this.#releaseBatch() > 0) {
       // Events that the engine's end has produced.
     }
     this.engine.dispose();
+    // Unfinished requests and iterators may still refer to objects, and can no longer report that they have dropped them.
+    this.objects.clear().forEach((value) => this.#release(value));
   }
 }
 
 /** Wraps what a provider threw, to distinguish it from a value among the objects. */
 class StoredError {
+  #error;
+
   constructor(error) {
-    this.error = error;
+    this.#error = error;
+  }
+
+  /** Unlike instanceof, this calls no function of a value that is a proxy. */
+  static is(value) {
+    return typeof value === 'object' && value !== null && #error in value;
+  }
+
+  get error() {
+    return this.#error;
   }
 }
 
-module.exports = { StoredError, Store, flattenSettings, keyOf, keysOf, termsOf };
+module.exports = { StoredError, Store, flattenSettings, keyOf, keysOf, termsOf, throwLater };

@@ -4,7 +4,7 @@ const K = require('./constants.json');
 const { native } = require('./native.cjs');
 const { KvlightError, callAddon, translateError } = require('./errors.cjs');
 const { Request } = require('./request.cjs');
-const { StoredError, Store, flattenSettings, keyOf, keysOf } = require('./store.cjs');
+const { StoredError, Store, flattenSettings, keyOf, keysOf, throwLater } = require('./store.cjs');
 const { RedisTier } = require('./redis.cjs');
 const { AttachedTier, TierRequest } = require('./tier.cjs');
 
@@ -17,6 +17,8 @@ const UNSUPPORTED = {
 
 const BREAKER = new Map([[K.BREAKER_CLOSED, 'closed'], [K.BREAKER_OPEN, 'open'], [K.BREAKER_HALF_OPEN, 'half_open']]);
 const FORCE = new Map([[null, K.BREAKER_FORCE_NONE], ['closed', K.BREAKER_FORCE_CLOSED], ['open', K.BREAKER_FORCE_OPEN]]);
+// How many results and requests are handled in one turn of the event loop.
+const MAX_EVENTS_PER_TURN = 256;
 // The same constant as in native/events.c.
 const NUMBERS_PER_RESULT = 7;
 
@@ -29,14 +31,17 @@ class Tasks extends Store {
   #fetches = new Map(); // the function that settles each fetch in progress, by the fetch's ID
   #requests = new Map(); // the requests that can still be cancelled, by ID
   #lastFetch = 0;
+  #events = []; // the batch of events that is being handled, as kind, ID and payload of each
+  #nextEvent = 0;
   #readsStoreFirst; // whether a fetch without options starts with a lookup in the store
   #tier;
   #closing = null;
-  isClosed = false;
 
   /**
-   * @param settings `provider(keys, request)`; the settings of docs/CONFIGURATION.md; `cost(value)` returns the cost of a value in bytes;
-   *   `dropped(value)` is called with each value that is not a Uint8Array once neither the cache nor a fetch holds it any longer.
+   * @param settings `provider(keys, request)`, which runs outside of every AsyncLocalStorage context; the settings of docs/CONFIGURATION.md;
+   *   `cost(value)` returns the cost of a value in bytes;
+   *   `dropped(value)` is called with each value that is not a Uint8Array once neither the cache nor a fetch holds it any longer; if many wait for
+   *   that, inside calls that store others.
    *   `secondTier` is a store in which keys are looked up before the provider is called, and which several processes may share: an object with `read`, `fill`, `write`,
    *   `remove` and `clear`. `dump` and `load` convert values that are not bytes to bytes for it, and back, like `v8.serialize` and
    *   `v8.deserialize`. Without them such values stay in this process.
@@ -169,8 +174,9 @@ class Tasks extends Store {
   }
 
   async #close() {
-    this.isClosed = true;
-    this.closeAndDrain();
+    if (!this.isClosed) {
+      this.closeAndDrain();
+    }
   }
 
   // ---- Fetches -----------------------------------------------------------------------------------------------------------
@@ -220,7 +226,7 @@ class Tasks extends Store {
     });
   }
 
-  // The next three functions replace IDs by values and errors. They run as soon as the addon returns, since the next event may report a drop.
+  // The next three functions replace IDs by values and errors. They run as soon as the addon returns, before any drop is read.
 
   /** [status, value or error] of one key. */
   #decodeResult(result) {
@@ -248,12 +254,47 @@ class Tasks extends Store {
 
   // ---- Events ------------------------------------------------------------------------------------------------------------
 
-  handle(kind, id, payload) {
+  /**
+   * Handles a limited number of events, and returns how many. An exception of a function of the program affects no other event. If such a function
+   * closes the engine, closing goes on where this batch is, so that the events keep their order.
+   */
+  handleEvents() {
+    if (this.#nextEvent === this.#events.length) {
+      this.#events = this.#takeEvents();
+      this.#nextEvent = 0;
+    }
+    let handled = 0;
+    for (; this.#nextEvent < this.#events.length; handled++) {
+      const at = this.#nextEvent;
+      this.#nextEvent += 3;
+      try {
+        this.#handle(this.#events[at], this.#events[at + 1], this.#events[at + 2]);
+      } catch (error) {
+        throwLater(error);
+      }
+    }
+    this.#events = [];
+    this.#nextEvent = 0;
+    return handled;
+  }
+
+  #takeEvents() {
+    const events = this.engine.drain(MAX_EVENTS_PER_TURN);
+    for (let i = 0; i < events.length; i += 3) {
+      if (events[i] === K.EVENT_RESULT) {
+        events[i + 2] = this.#decodeResult(events[i + 2]);
+      } else if (events[i] === K.EVENT_RESULTS) {
+        events[i + 2] = this.#decodeResults(events[i + 2]);
+      }
+    }
+    return events;
+  }
+
+  #handle(kind, id, payload) {
     switch (kind) {
       case K.EVENT_RESULT:
-        return this.#settle(id, this.#decodeResult(payload));
       case K.EVENT_RESULTS:
-        return this.#settle(id, this.#decodeResults(payload));
+        return this.#settle(id, payload);
       case K.EVENT_REQUEST:
         return this.#provide(id, payload);
       case K.EVENT_L2:
@@ -261,7 +302,7 @@ class Tasks extends Store {
       case K.EVENT_CANCEL:
         return this.#requests.get(id)?.abort();
       default:
-        return super.handle(kind, id);
+        return undefined;
     }
   }
 
@@ -303,7 +344,7 @@ function errorOf(status, failure, signal) {
   if (status === K.ERR_CANCELLED && signal?.aborted) {
     return signal.reason;
   }
-  if (failure instanceof StoredError) {
+  if (StoredError.is(failure)) {
     return failure.error;
   }
   return Array.isArray(failure) ? new KvlightError(status, failure[0], errorOf(failure[1], failure[2])) : new KvlightError(status, failure);

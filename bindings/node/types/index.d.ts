@@ -40,7 +40,10 @@ export interface PutTerms extends Terms {
 }
 
 export interface StoreOptions<V> {
-  /** Called with each value that is not a Uint8Array once neither the cache nor a fetch holds it any longer. */
+  /**
+   * Called with each value that is not a Uint8Array once neither the cache nor a fetch holds it any longer. If many wait for that, it is called inside
+   * calls that store others.
+   */
   dropped?: (value: V) => void;
   /** The cost of a value in bytes. Default: twice the length of a string, and 0 for any other object. */
   cost?: (value: V) => number;
