@@ -336,6 +336,17 @@ void terms_end(Terms *terms)
 
 /* ---- The module ---- */
 
+/* statusMessage(status) */
+static napi_value status_message(napi_env env, napi_callback_info info)
+{
+    size_t n = 1;
+    napi_value arg;
+    int32_t status;
+    TRY(env, napi_get_cb_info(env, info, &n, &arg, NULL, NULL));
+    TRY(env, napi_get_value_int32(env, arg, &status));
+    return text(env, kvl_status_message(status));
+}
+
 NAPI_MODULE_INIT()
 {
     if (kvl_version_number() / 1000 != KVL_VERSION_NUMBER / 1000) {
@@ -348,5 +359,7 @@ NAPI_MODULE_INIT()
     TRY(env, tier_define(env, exports));
     TRY(env, redis_define(env, exports));
     TRY(env, napi_set_named_property(env, exports, "version", text(env, kvl_version_string())));
+    napi_property_descriptor function = {"statusMessage", NULL, status_message, NULL, NULL, NULL, napi_default, NULL};
+    TRY(env, napi_define_properties(env, exports, 1, &function));
     return exports;
 }

@@ -1,6 +1,6 @@
 'use strict';
 
-const { Store } = require('./store.cjs');
+const { Store, checkObject } = require('./store.cjs');
 
 /** A bounded store with expiry, without a provider. */
 class Cache extends Store {
@@ -8,7 +8,9 @@ class Cache extends Store {
    * @param settings the settings of docs/CONFIGURATION.md that begin with "cache."; `cost(value)` returns the cost of a value in bytes;
    *   `dropped(value)` is called with each value that is not a Uint8Array once the cache no longer holds it.
    */
-  constructor({ dropped, cost, ...settings } = {}) {
+  constructor(given = {}) {
+    checkObject(given, "the settings are an object such as { 'cache.capacity': 1000 }");
+    const { dropped, cost, ...settings } = given;
     super(settings, { dropped, cost }, false);
   }
 

@@ -8,7 +8,7 @@ const NAMES = new Map(Object.entries(K).filter(([name, value]) => name.startsWit
 class KvlightError extends Error {
   /** @param cause the error of the last attempt, if one failed before the fetch timed out or was ended. */
   constructor(status, message, cause) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(message.startsWith('kvlight: ') ? message : `kvlight: ${message}`, cause === undefined ? undefined : { cause });
     this.name = 'KvlightError';
     this.code = NAMES.get(status) ?? `KVL_${status}`;
     this.status = status;
@@ -43,10 +43,28 @@ class RetryAfterError extends Error {
   }
 }
 
-/** The flags of a provider's error, and the pause in milliseconds that it asks for, or -1. */
+/** The error of an answer that is none. The provider would give the same again, so the keys are not retried. */
+class AnswerError extends TypeError {}
+
+/** The flags of a provider's error, and the pause in milliseconds that it asks for, or -1. The error can be any value. */
 function flagsAndPauseOf(error) {
-  const flags = (error instanceof PermanentError ? K.ERROR_F_PERMANENT : 0) + (error instanceof GoneError ? K.ERROR_F_NO_STALE : 0);
-  return [flags, error instanceof RetryAfterError ? Math.min(Math.ceil(error.after_ms), Number.MAX_SAFE_INTEGER) : -1];
+  try {
+    const isPermanent = error instanceof PermanentError || error instanceof AnswerError;
+    const flags = (isPermanent ? K.ERROR_F_PERMANENT : 0) + (error instanceof GoneError ? K.ERROR_F_NO_STALE : 0);
+    const pause = error instanceof RetryAfterError ? error.after_ms : -1;
+    return [flags, typeof pause === 'number' && pause >= 0 ? Math.min(Math.ceil(pause), Number.MAX_SAFE_INTEGER) : -1];
+  } catch {
+    return [0, -1]; // a proxy or a getter that throws
+  }
+}
+
+/** The message of an error, which can be any value. U+FFFD replaces lone surrogates, which cannot be encoded in UTF-8. */
+function messageOf(error) {
+  try {
+    return Buffer.from(String(error?.message ?? error)).toString();
+  } catch {
+    return 'an error whose conversion to a string threw';
+  }
 }
 
 /** Turns an exception of the addon into a KvlightError. An exception of a function of the program, which has no status, is returned as it is. */
@@ -63,4 +81,4 @@ function callAddon(call) {
   }
 }
 
-module.exports = { GoneError, KvlightError, PermanentError, RetryAfterError, flagsAndPauseOf, callAddon, translateError };
+module.exports = { AnswerError, GoneError, KvlightError, PermanentError, RetryAfterError, callAddon, flagsAndPauseOf, messageOf, translateError };

@@ -4,22 +4,30 @@
 
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
-const { KvlightError, flagsAndPauseOf, callAddon } = require('./errors.cjs');
+const { AnswerError, KvlightError, callAddon, flagsAndPauseOf, messageOf } = require('./errors.cjs');
+const { isBytes, isError, isMap, kindOf } = require('./kinds.cjs');
 const { StoredError, termsOf } = require('./store.cjs');
 
 // Marks a value that is bytes, in place of an object's ID: see resolveAll() in native/events.c.
 const IS_BYTES = -1;
 
-/**
- * Whether a provider's answer maps keys to values. Arrays, sets and generators do not: were they accepted, every key would be cached as absent.
- */
-function isAnswer(rows) {
-  return rows instanceof Map || (typeof rows === 'object' && rows !== null && !(Symbol.iterator in rows) && !(Symbol.asyncIterator in rows));
+/** Whether an object that a provider returned is one that maps keys to values: plain, of whichever realm. */
+function isPlain(rows) {
+  if (typeof rows !== 'object' || rows === null || Symbol.iterator in rows || Symbol.asyncIterator in rows) {
+    return false;
+  }
+  const prototype = Object.getPrototypeOf(rows);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Whether an object would be plain if `rows.__proto__ = row`, for a key of that name, had not made the row its prototype. */
+function hasRowAsPrototype(rows, keys) {
+  return keys.includes('__proto__') && Object.prototype.toString.call(rows) === '[object Object]' && !(Symbol.iterator in rows);
 }
 
 /**
  * The second argument of a provider. A provider that returns nothing answers through it, key by key and at any time. A request that is garbage
- * collected before it is finished fails its keys.
+ * collected before it is finished fails its keys: neither the provider nor anything for which it waits can answer it any more.
  */
 class Request {
   #store;
@@ -47,10 +55,14 @@ class Request {
 
   /** Answers the i-th key; null means that there is no such record. Returns whether the answer was in time. */
   resolve(i, value, terms) {
-    const store = this.#openStore();
+    this.#checkIndex(i);
+    const store = this.#store;
     const nativeTerms = termsOf(terms);
     const cost = store.costOf(value);
-    return this.#checkStatus(() => native.resolve(this.#handle, store.engine, i, store.toNative(value), cost, nativeTerms)) === K.OK;
+    store.checkOpen();
+    const isInTime = this.#checkStatus(() => native.resolve(this.#handle, store.engine, i, store.toNative(value), cost, nativeTerms)) === K.OK;
+    store.releaseSome();
+    return isInTime;
   }
 
   /**
@@ -58,6 +70,8 @@ class Request {
    * '' if none was stated. Returns null if there is no entry.
    */
   stale(i) {
+    this.#checkIndex(i);
+    this.#store.checkOpen();
     const entry = callAddon(() => native.stale(this.#handle, i));
     if (entry === undefined) {
       return null;
@@ -71,96 +85,141 @@ class Request {
    * unless the terms state others. Returns whether the answer was in time; throws if there is no entry.
    */
   notModified(i, terms) {
-    this.#openStore();
+    this.#checkIndex(i);
     const nativeTerms = termsOf(terms);
+    this.#store.checkOpen();
     const status = this.#checkStatus(() => native.notModified(this.#handle, i, nativeTerms));
     if (status === K.MISS) {
-      throw new KvlightError(status, `kvlight: notModified() needs an entry, and the store has none for the key "${this.#keys[i]}"`);
+      throw new KvlightError(status, `notModified() needs an entry, and the store has none for the key "${this.#keys[i]}"`);
     }
     return status === K.OK;
   }
 
   /** Fails the i-th key. Every waiting caller gets the same error object. Returns whether the answer was in time. */
   fail(i, error) {
-    return this.#checkStatus(() => this.#fail(i, error)) === K.OK;
+    this.#checkIndex(i);
+    const reason = reasonOf(error);
+    this.#store.checkOpen();
+    const isInTime = this.#checkStatus(() => this.#fail(i, reason)) === K.OK;
+    this.#store.releaseSome();
+    return isInTime;
   }
 
   /** Finishes the request: keys without an answer are null. */
   finish() {
     this.#onDone();
-    this.#openStore();
+    this.#store.checkOpen();
     this.#checkStatus(() => native.finish(this.#handle));
   }
 
   /** Finishes the request: keys without an answer fail with the error. */
   finishError(error) {
     this.#onDone();
-    this.#checkStatus(() => this.#fail(undefined, error));
+    const reason = reasonOf(error);
+    this.#store.checkOpen();
+    this.#checkStatus(() => this.#fail(undefined, reason));
   }
 
-  /** Answers all keys from a Map or an object: a missing key is null, and an Error in place of a value fails that key alone. */
+  /**
+   * Answers all keys from a Map or a plain object: a missing key is null, and an Error in place of a value fails that key alone. An Error in place of
+   * the Map fails all keys.
+   */
   answer(rows) {
-    if (!isAnswer(rows)) {
-      const kind = Array.isArray(rows) ? 'an array' : rows?.[Symbol.toStringTag] ?? typeof rows;
-      throw new TypeError(`kvlight: a provider must return a Map or an object, { key: value }, not ${kind}`);
-    }
-    if (this.#store.isClosed) {
-      return this.#onDone();
+    if (isError(rows)) {
+      return this.finishError(rows);
     }
     const store = this.#store;
     const n = this.#keys.length;
-    const ids = new Float64Array(n); // IS_BYTES for a value in `bytes`; 0 for a key that finish() answers with null
+    const values = new Array(n);
     const costs = new Float64Array(n);
-    let bytes;
+    const failures = this.#read(rows, values, costs);
+    if (store.isClosed) {
+      return this.#onDone();
+    }
+    // No function of the program runs between here and the call of the addon, which might throw before the library has the IDs.
+    const ids = new Float64Array(n); // IS_BYTES for a value in `values` that is bytes; 0 for a key that finish() answers with null
     for (let i = 0; i < n; i++) {
-      const key = this.#keys[i];
-      const row = rows instanceof Map ? rows.get(key) : Object.hasOwn(rows, key) ? rows[key] : null;
-      if (row === null || row === undefined) {
-        continue;
-      }
-      try {
-        if (row instanceof Error) {
-          throw row;
-        }
-        costs[i] = store.costOf(row);
-        if (row instanceof Uint8Array) {
-          ids[i] = IS_BYTES;
-          (bytes ??= new Array(n))[i] = row;
-        } else {
-          ids[i] = store.objects.add(row);
-        }
-      } catch (error) {
-        this.#fail(i, error);
+      if (values[i] !== undefined) {
+        ids[i] = isBytes(values[i]) ? IS_BYTES : store.objects.add(values[i]);
       }
     }
     this.#onDone();
     callAddon(() => {
-      native.resolveAll(this.#handle, store.engine, ids, costs, bytes);
+      failures.forEach(([i, reason]) => this.#fail(i, reason));
+      native.resolveAll(this.#handle, store.engine, ids, costs, values);
       native.finish(this.#handle);
     });
+    store.releaseSome();
+    return undefined;
   }
 
-  /** The number of the i-th key's attempt, from 1. */
+  /** The number of the i-th key's attempt, from 1; 0 if there is no such key. */
   attempt(i) {
+    if (typeof i !== 'number') {
+      throw new TypeError(`kvlight: the index of a key is a number, not ${kindOf(i)}`);
+    }
     return callAddon(() => native.attempt(this.#handle, i));
   }
 
-  #openStore() {
-    if (this.#store.isClosed) {
-      throw new KvlightError(K.ERR_CLOSED, 'the engine is closed');
+  /**
+   * Reads the answers of a provider into the two arrays, and returns the failures, as [index, reason]. Throws for anything in which every key would
+   * be missing, and so cached as absent, whatever it holds.
+   */
+  #read(rows, values, costs) {
+    const isOfMap = isMap(rows);
+    const isOfRow = !isOfMap && !isPlain(rows) && hasRowAsPrototype(rows, this.#keys);
+    if (!isOfMap && !isPlain(rows) && !isOfRow) {
+      throw new AnswerError(`kvlight: a provider must return a Map or a plain object, { key: value }, not ${kindOf(rows)}`);
     }
-    return this.#store;
+    const failures = [];
+    let isComplete = true;
+    this.#keys.forEach((key, i) => {
+      const row = isOfMap ? rows.get(key) : Object.hasOwn(rows, key) ? rows[key] : undefined;
+      if (row === null || row === undefined) {
+        isComplete &&= row === null;
+        if (isOfRow && key === '__proto__') {
+          failures.push([i, reasonOf(new AnswerError('kvlight: `object.__proto__ = value` sets no key: return a Map'))]);
+        }
+        return;
+      }
+      try {
+        if (isError(row)) {
+          throw row;
+        }
+        costs[i] = this.#store.costOf(row);
+        values[i] = row;
+      } catch (error) {
+        failures.push([i, reasonOf(error)]);
+      }
+    });
+    if (isOfMap && !isComplete) {
+      for (const key of rows.keys()) {
+        if (typeof key !== 'string') {
+          throw new AnswerError(`kvlight: the keys of a provider's Map are strings, those that it received, not ${kindOf(key)}`);
+        }
+      }
+    }
+    return failures;
   }
 
-  #fail(i, error) {
-    const store = this.#openStore();
-    return native.fail(this.#handle, store.engine, i, store.objects.add(new StoredError(error)), messageOf(error), ...flagsAndPauseOf(error));
+  #fail(i, reason) {
+    const { engine, objects } = this.#store;
+    return native.fail(this.#handle, engine, i, objects.add(reason.stored), ...reason.told);
+  }
+
+  #checkIndex(i) {
+    if (typeof i !== 'number') {
+      throw new TypeError(`kvlight: the index of a key is a number, not ${kindOf(i)}`);
+    }
+    if (!(Number.isInteger(i) && i >= 0 && i < this.#keys.length)) {
+      throw new KvlightError(K.ERR_OUT_OF_RANGE, `the indexes of the request's keys are 0 to ${this.#keys.length - 1}, and ${i} is none of them`);
+    }
   }
 
   #checkStatus(call) {
     const status = callAddon(call);
     if (status < 0) {
-      throw new KvlightError(status, `kvlight: the answer failed with status ${status}`);
+      throw new KvlightError(status, native.statusMessage(status));
     }
     return status;
   }
@@ -177,6 +236,10 @@ class Request {
       const rows = await provider([...this.#keys], this);
       if (rows !== undefined && rows !== null) {
         this.answer(rows);
+      } else if (provider.length === 1) {
+        throw new AnswerError(
+          'kvlight: the provider returned nothing. Is a `return` missing? A provider that answers later takes the request as its second parameter.',
+        );
       }
     } catch (error) {
       this.#failAll(error);
@@ -184,9 +247,8 @@ class Request {
   }
 
   #failAll(error) {
-    this.#onDone();
     try {
-      this.#checkStatus(() => this.#fail(undefined, error));
+      this.finishError(error);
     } catch (failure) {
       // A KvlightError means that the request is finished or the engine closed: every waiter has its outcome already.
       if (!(failure instanceof KvlightError)) {
@@ -196,13 +258,9 @@ class Request {
   }
 }
 
-/** The message of an error, which can be any value. U+FFFD replaces lone surrogates, which cannot be encoded in UTF-8. */
-function messageOf(error) {
-  try {
-    return Buffer.from(String(error?.message ?? error)).toString();
-  } catch {
-    return 'an error whose conversion to a string threw';
-  }
+/** An error as it is stored, and what the library is told of it. This may run functions of the program, so it comes before the error has an ID. */
+function reasonOf(error) {
+  return { stored: new StoredError(error), told: [messageOf(error), ...flagsAndPauseOf(error)] };
 }
 
 module.exports = { Request };

@@ -7,18 +7,35 @@ const { fileURLToPath } = require('node:url');
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
 const { KvlightError, callAddon, translateError } = require('./errors.cjs');
+const { isBytes, isPromise, kindOf } = require('./kinds.cjs');
 const { Objects } = require('./objects.cjs');
 
 // How many dropped objects are released between two looks at the clock, and for how long in one turn of the event loop.
 const DROPS_PER_BATCH = 128;
 const MAX_RELEASE_MS = 5;
 
-/** Settings in the form that the addon takes: name, value, name, value. */
+/** Throws for arguments in whose place an object of named members is needed, all of which would be ignored. */
+function checkObject(value, need) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TypeError(`kvlight: ${need}, not ${kindOf(value)}`);
+  }
+}
+
+function checkFunction(value, name) {
+  if (value !== undefined && typeof value !== 'function') {
+    throw new TypeError(`kvlight: \`${name}\` is a function, not ${kindOf(value)}`);
+  }
+}
+
+/** Settings in the form that the addon takes: name, value, name, value. Those that are undefined are left out. */
 function flattenSettings(settings) {
   const list = [];
   for (const [name, value] of Object.entries(settings)) {
+    if (value === undefined) {
+      continue;
+    }
     if (!['string', 'number', 'boolean'].includes(typeof value)) {
-      throw new TypeError(`kvlight: the setting ${name} takes a string, a number or a boolean, not ${value === null ? 'null' : typeof value}`);
+      throw new TypeError(`kvlight: the setting ${name} takes a string, a number or a boolean, not ${kindOf(value)}`);
     }
     list.push(name, value);
   }
@@ -37,9 +54,7 @@ function termsOf(terms) {
   if (terms === undefined) {
     return undefined;
   }
-  if (terms === null || typeof terms !== 'object') {
-    throw new TypeError(`kvlight: terms are an object such as { ttl_ms: 5000 }, not ${terms === null ? 'null' : typeof terms}`);
-  }
+  checkObject(terms, 'terms are an object such as { ttl_ms: 5000 }');
   const merged = { ...TERMS };
   for (const [name, value] of Object.entries(terms)) {
     if (!Object.hasOwn(TERMS, name)) {
@@ -54,16 +69,23 @@ function termsOf(terms) {
     throw new TypeError('kvlight: `only_if` is "absent" or "present"');
   }
   const numbers = [ttl_ms, priority, cost, stale_ttl_ms, (keep_ttl ? K.PUT_F_KEEP_TTL : 0) + (CONDITIONS[only_if] ?? 0)];
-  if (version === '' && tags.length === 0) {
+  if (version === '' && tags === TERMS.tags) {
     return numbers;
   }
   if (typeof version !== 'string') {
-    throw new TypeError(`kvlight: \`version\` is a string, not ${typeof version}`);
+    throw new TypeError(`kvlight: \`version\` is a string, not ${kindOf(version)}`);
   }
-  if (typeof tags === 'string') {
-    throw new TypeError('kvlight: `tags` is an array of strings, not a string');
+  if (typeof tags !== 'object' || typeof tags?.[Symbol.iterator] !== 'function') {
+    throw new TypeError(`kvlight: \`tags\` is an array of strings, not ${typeof tags === 'string' ? 'a string' : kindOf(tags)}`);
   }
-  return [...numbers, version, Array.from(tags, tagOf)];
+  const names = Array.from(tags, tagOf);
+  if (Buffer.byteLength(version) > K.LABEL_MAX) {
+    throw new KvlightError(K.ERR_BAD_VALUE, `\`version\` has at most ${K.LABEL_MAX} bytes`);
+  }
+  if (names.length > K.TAGS_MAX || names.some((name) => name === '' || Buffer.byteLength(name) > K.LABEL_MAX)) {
+    throw new KvlightError(K.ERR_BAD_VALUE, `\`tags\` has at most ${K.TAGS_MAX} tags, each of 1 to ${K.LABEL_MAX} bytes`);
+  }
+  return [...numbers, version, names];
 }
 
 /** Returns the value of a term. If the term takes a number, throws for anything else and for a number out of range. */
@@ -72,18 +94,19 @@ function checkTerm(name, value) {
     return value;
   }
   if (typeof value !== 'number') {
-    throw new TypeError(`kvlight: \`${name}\` is a number, not ${typeof value}`);
+    throw new TypeError(`kvlight: \`${name}\` is a number, not ${kindOf(value)}`);
   }
   const [min, max] = Object.hasOwn(MINIMUM, name) ? [MINIMUM[name], Number.MAX_SAFE_INTEGER] : [-Number.MAX_VALUE, Number.MAX_VALUE];
-  if (!(value >= min && value <= max)) {
-    throw new RangeError(`kvlight: \`${name}\` is a number from ${min} to ${max}, not ${value}`);
+  const isWhole = name !== 'priority';
+  if (!(value >= min && value <= max) || (isWhole && !Number.isInteger(value))) {
+    throw new RangeError(`kvlight: \`${name}\` is a ${isWhole ? 'whole number' : 'number'} from ${min} to ${max}, not ${value}`);
   }
   return value;
 }
 
 function tagOf(tag) {
   if (typeof tag !== 'string') {
-    throw new TypeError(`kvlight: tags are strings, not ${typeof tag}`);
+    throw new TypeError(`kvlight: tags are strings, not ${kindOf(tag)}`);
   }
   return tag;
 }
@@ -134,11 +157,8 @@ class Store {
 
   /** `abilities` are the flags of a second tier, or -1 if there is none. */
   constructor(settings, { dropped, cost }, hasProvider, abilities = -1) {
-    for (const [name, option] of Object.entries({ dropped, cost })) {
-      if (option !== undefined && typeof option !== 'function') {
-        throw new TypeError(`kvlight: \`${name}\` is a function, not ${typeof option}`);
-      }
-    }
+    checkFunction(dropped, 'dropped');
+    checkFunction(cost, 'cost');
     this.#dropped = dropped;
     this.#cost = cost;
     // The addon holds the listener until the engine is disposed of. The listener must not hold the store, which could never be collected otherwise.
@@ -176,7 +196,9 @@ class Store {
   }
 
   /** Gives an entry a new TTL, counted from now. Returns whether there was an entry. */
-  touch(key, { ttl_ms = K.TTL_DEFAULT } = {}) {
+  touch(key, terms = {}) {
+    checkObject(terms, 'terms are an object such as { ttl_ms: 5000 }');
+    const { ttl_ms = K.TTL_DEFAULT } = terms;
     return callAddon(() => this.engine.touch(keyOf(key), checkTerm('ttl_ms', ttl_ms)));
   }
 
@@ -234,22 +256,41 @@ class Store {
 
   /**
    * Writes the entries to a file, with their remaining TTLs, and returns their number. An existing file is replaced once the new one is complete.
-   * `dump` turns a value that is not a Uint8Array into bytes, as `v8.serialize` does; without it such values are left out.
+   * `dump` turns a value that is not a Uint8Array into bytes, as `v8.serialize` does; without it, and where it returns undefined, such values are
+   * left out.
    */
-  save(path, { dump } = {}) {
-    return this.#transfer(() => this.engine.save(pathOf(path), (id) => dump?.(this.objects.get(id))));
+  save(path, options = {}) {
+    checkObject(options, 'the options of a save are an object such as { dump: v8.serialize }');
+    const { dump } = options;
+    checkFunction(dump, 'dump');
+    return this.#transfer(() =>
+      this.engine.save(pathOf(path), (id) => {
+        const bytes = dump?.(this.objects.get(id));
+        if (bytes !== undefined && !isBytes(bytes)) {
+          throw new TypeError(`kvlight: \`dump\` returns a Uint8Array, or undefined for a value to be left out, not ${kindOf(bytes)}`);
+        }
+        return bytes;
+      }),
+    );
   }
 
   /**
-   * Stores the entries of a saved file, except those whose key has an entry already, and returns the number stored. `load` reverses `dump`.
+   * Stores the entries of a saved file, except those whose key has an entry already, and returns the number stored. `load` reverses `dump`; where it
+   * returns undefined, the entry is left out.
    */
-  load(path, { load } = {}) {
+  load(path, options = {}) {
+    checkObject(options, 'the options of a load are an object such as { load: v8.deserialize }');
+    const { load } = options;
+    checkFunction(load, 'load');
     return this.#transfer(() =>
       this.engine.load(pathOf(path), (bytes) => {
-        if (load === undefined) {
+        const value = load?.(bytes);
+        if (value === undefined) {
           return undefined;
         }
-        const value = load(bytes);
+        if (isPromise(value)) {
+          throw new TypeError('kvlight: `load` returns a value, not a promise: a file is loaded at once');
+        }
         const cost = this.costOf(value);
         return [this.toNative(value), cost];
       }),
@@ -292,7 +333,7 @@ class Store {
     if (value === null || value === undefined) {
       return null;
     }
-    return value instanceof Uint8Array ? value : this.objects.add(value);
+    return isBytes(value) ? value : this.objects.add(value);
   }
 
   /** The reverse of toNative(): returns the object of an ID, and anything else as it is. */
@@ -302,13 +343,13 @@ class Store {
 
   /** The cost of an object in bytes. The library itself computes the cost of bytes. */
   costOf(value) {
-    if (value === null || value === undefined || value instanceof Uint8Array) {
+    if (value === null || value === undefined || isBytes(value)) {
       return 0;
     }
     if (this.#cost !== undefined) {
       const cost = this.#cost(value);
       if (!Number.isSafeInteger(cost) || cost < 0) {
-        throw new RangeError(`kvlight: \`cost\` must return a number of bytes, not ${cost}`);
+        throw new RangeError(`kvlight: \`cost\` must return a whole number of bytes, not ${typeof cost === 'number' ? cost : kindOf(cost)}`);
       }
       return cost;
     }
@@ -419,4 +460,4 @@ class StoredError {
   }
 }
 
-module.exports = { StoredError, Store, flattenSettings, keyOf, keysOf, termsOf, throwLater };
+module.exports = { StoredError, Store, checkFunction, checkObject, flattenSettings, keyOf, keysOf, termsOf, throwLater };

@@ -2,9 +2,10 @@
 
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
-const { KvlightError, callAddon, translateError } = require('./errors.cjs');
+const { KvlightError, callAddon, messageOf, translateError } = require('./errors.cjs');
 const { Request } = require('./request.cjs');
-const { StoredError, Store, flattenSettings, keyOf, keysOf, throwLater } = require('./store.cjs');
+const { StoredError, Store, checkObject, flattenSettings, keyOf, keysOf, throwLater } = require('./store.cjs');
+const { isError, kindOf } = require('./kinds.cjs');
 const { RedisTier } = require('./redis.cjs');
 const { AttachedTier, TierRequest } = require('./tier.cjs');
 
@@ -25,11 +26,59 @@ const NUMBERS_PER_RESULT = 7;
 // The engines with fetches in progress, so that they are not collected while the program holds only a promise.
 const enginesInUse = new Set();
 
+// Forgets a request that was collected, to which its engine has only a weak reference.
+const forget = new FinalizationRegistry(([requests, id]) => requests.delete(id));
+
+// What each signal cancels. One listener serves all fetches with the signal: with a listener for each, Node would warn of a leak.
+const cancelsOf = new WeakMap();
+
+function listen(signal, fetch) {
+  let cancels = cancelsOf.get(signal);
+  if (cancels === undefined) {
+    const fetches = new Set();
+    cancels = { fetches, listener: () => fetches.forEach((each) => native.cancelFetch(each)) };
+    cancelsOf.set(signal, cancels);
+  }
+  if (cancels.fetches.size === 0) {
+    signal.addEventListener('abort', cancels.listener);
+  }
+  cancels.fetches.add(fetch);
+}
+
+function stopListening(signal, fetch) {
+  const { fetches, listener } = cancelsOf.get(signal);
+  fetches.delete(fetch);
+  if (fetches.size === 0) {
+    signal.removeEventListener('abort', listener);
+  }
+}
+
+/** The signal and the settings of a fetch. Throws if the signal is none, or already aborted. */
+function optionsOf(options) {
+  if (options === undefined || options === null) {
+    return {};
+  }
+  checkObject(options, 'the options of a fetch are an object such as { timeout_ms: 500 }');
+  const { signal = null, ...settings } = options;
+  const flat = flattenSettings(settings);
+  const given = { signal: signal ?? undefined, settings: flat.length > 0 ? flat : undefined };
+  if (signal === null) {
+    return given;
+  }
+  if (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function' || typeof signal.removeEventListener !== 'function') {
+    throw new TypeError(`kvlight: \`signal\` is an AbortSignal, not ${kindOf(signal)}`);
+  }
+  if (signal.aborted) {
+    throw signal.reason;
+  }
+  return given;
+}
+
 /** A cache with a provider behind it. */
 class Tasks extends Store {
   #provider;
   #fetches = new Map(); // the function that settles each fetch in progress, by the fetch's ID
-  #requests = new Map(); // the requests that can still be cancelled, by ID
+  #requests = new Map(); // weak references to the requests that can still be cancelled, by ID: one that is collected fails its keys
   #lastFetch = 0;
   #events = []; // the batch of events that is being handled, as kind, ID and payload of each
   #nextEvent = 0;
@@ -48,9 +97,11 @@ class Tasks extends Store {
    *   `l2Url`, instead of `secondTier`, is a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs
    *   libkvlight_redis; the options of the URL are those of kvlight_redis.h.
    */
-  constructor({ provider, dropped, cost, delivery = 'queue', secondTier, l2Url, dump, load, ...settings } = {}) {
+  constructor(given = {}) {
+    checkObject(given, 'the settings are an object such as { provider, timeout_ms: 500 }');
+    const { provider, dropped, cost, delivery = 'queue', secondTier, l2Url, dump, load, ...settings } = given;
     for (const [name, instead] of Object.entries(UNSUPPORTED)) {
-      if (name in settings) {
+      if (settings[name] !== undefined) {
         throw new TypeError(`kvlight: \`${name}\` is not available in Node, whose functions cannot run on other threads: ${instead}`);
       }
     }
@@ -87,20 +138,23 @@ class Tasks extends Store {
         return this.fromNative(found);
       }
     }
-    const [status, outcome] = await this.#begin(options, (id, settings, fetch) => {
+    const { signal, settings } = optionsOf(options);
+    const [status, outcome] = await this.#begin(signal, (id, fetch) => {
       const value = this.engine.fetch(key, id, settings, fetch);
       return value === undefined ? undefined : this.#decodeResult(value === false ? [K.MISS] : [K.VALUE, value]);
     });
-    return valueOf(status, outcome, options?.signal);
+    return valueOf(status, outcome, signal);
   }
 
   /** The values of many keys, in the order of the keys, null where there is no such record; rejects with the first error. */
   async fetchAll(keys, options) {
-    const { numbers, outcomes } = await this.#fetchAll(keysOf(keys), options);
+    keys = keysOf(keys);
+    const { signal, settings } = optionsOf(options);
+    const { numbers, outcomes } = await this.#fetchAll(keys, signal, settings);
     for (let i = 0; i < outcomes.length; i++) {
       const status = numbers[NUMBERS_PER_RESULT * i];
       if (status !== K.VALUE) {
-        outcomes[i] = valueOf(status, outcomes[i], options?.signal);
+        outcomes[i] = valueOf(status, outcomes[i], signal);
       }
     }
     return outcomes;
@@ -108,24 +162,28 @@ class Tasks extends Store {
 
   /**
    * The result of each key, in the order of the keys: { key, value, error, status, source, attempts, age_ms, ttl_left_ms, isStale }. The
-   * failure of a key is in its result, and rejects nothing. With `isStale`, `error` is the error of the load, or null if it took too long (`stale.timeout_ms`).
+   * failure of a key is in its result; this rejects only if the call itself is wrong or too late. With `isStale`, `error` is the error of the load, or
+   * null if it took too long (`stale.timeout_ms`).
    */
   async results(keys, options) {
     keys = keysOf(keys);
-    const { numbers, outcomes, failures } = await this.#fetchAll(keys, options);
+    const { signal, settings } = optionsOf(options);
+    const { numbers, outcomes, failures } = await this.#fetchAll(keys, signal, settings);
     return keys.map((key, i) => {
       const [status, , source, attempts, age_ms, ttl_left_ms, isStale] = numbers.slice(NUMBERS_PER_RESULT * i, NUMBERS_PER_RESULT * (i + 1));
       const failure = status < 0 ? [status, outcomes[i]] : failures?.[i];
-      const error = failure === undefined ? null : errorOf(...failure, options?.signal);
-      const value = status < 0 ? null : valueOf(status, outcomes[i], options?.signal);
+      const error = failure === undefined ? null : errorOf(...failure, signal);
+      const value = status < 0 ? null : valueOf(status, outcomes[i], signal);
       return { key, value, error, status, source, attempts, age_ms, ttl_left_ms, isStale: isStale !== 0 };
     });
   }
 
   /** Reloads keys in the background; the current values are served until then, and stay if the reload fails. */
   refresh(keys, options) {
-    const settings = options === undefined ? undefined : flattenSettings(options);
-    callAddon(() => this.engine.refresh(keysOf(keys), settings));
+    keys = keysOf(keys);
+    checkObject(options ?? {}, 'the options of a refresh are an object such as { timeout_ms: 500 }');
+    const settings = flattenSettings(options ?? {});
+    callAddon(() => this.engine.refresh(keys, settings));
   }
 
   /** Says that another process has changed these keys: their values leave this process, and answers of running loads are not stored. */
@@ -190,21 +248,18 @@ class Tasks extends Store {
     }
   }
 
-  async #fetchAll(keys, options) {
-    return this.#begin(options, (id, settings, fetch) => {
+  async #fetchAll(keys, signal, settings) {
+    return this.#begin(signal, (id, fetch) => {
       const results = this.engine.fetchAll(keys, id, settings, fetch);
       return results === undefined ? undefined : this.#decodeResults(results);
     });
   }
 
   /** Starts a fetch by `call`. Returns the outcome if `call` returns one; otherwise a promise of it: an event with the fetch's ID brings it. */
-  #begin(options, call) {
-    const { signal, ...settings } = options ?? {};
-    signal?.throwIfAborted();
-    const flat = Object.keys(settings).length > 0 ? flattenSettings(settings) : undefined;
+  #begin(signal, call) {
     const fetch = signal === undefined ? undefined : native.newFetch();
     const id = ++this.#lastFetch;
-    const outcome = callAddon(() => call(id, flat, fetch));
+    const outcome = callAddon(() => call(id, fetch));
     if (outcome !== undefined) {
       return outcome;
     }
@@ -217,12 +272,11 @@ class Tasks extends Store {
         this.#fetches.set(id, resolve);
         return;
       }
-      const cancel = () => native.cancelFetch(fetch);
-      signal.addEventListener('abort', cancel, { once: true });
       this.#fetches.set(id, (outcome) => {
-        signal.removeEventListener('abort', cancel);
         resolve(outcome);
+        stopListening(signal, fetch);
       });
+      listen(signal, fetch);
     });
   }
 
@@ -300,7 +354,7 @@ class Tasks extends Store {
       case K.EVENT_L2:
         return new TierRequest(this, this.#tier, reportTierError, payload).serve();
       case K.EVENT_CANCEL:
-        return this.#requests.get(id)?.abort();
+        return this.#requests.get(id)?.deref()?.abort();
       default:
         return undefined;
     }
@@ -313,12 +367,13 @@ class Tasks extends Store {
       enginesInUse.delete(this);
       this.engine.keepAlive(false);
     }
-    settle(outcome);
+    settle?.(outcome);
   }
 
   #provide(id, [handle, keys, isUnwanted]) {
     const request = new Request(this, handle, keys, () => this.#requests.delete(id));
-    this.#requests.set(id, request);
+    this.#requests.set(id, new WeakRef(request));
+    forget.register(request, [this.#requests, id]);
     if (isUnwanted) {
       request.abort();
     }
@@ -328,7 +383,8 @@ class Tasks extends Store {
 
 /** No caller waits for a second tier, so its errors are emitted as warnings of the process. */
 function reportTierError(error) {
-  process.emitWarning(error instanceof Error ? error : new Error(`kvlight: the second tier threw ${String(error)}`));
+  const isOwn = isError(error) && error instanceof Error; // emitWarning() takes no error of another realm
+  process.emitWarning(isOwn ? error : new Error(`kvlight: the second tier threw ${messageOf(error)}`));
 }
 
 /** The value of a key; null if there is no such record, undefined for a miss that is not loaded. Throws the error of a key that failed. */

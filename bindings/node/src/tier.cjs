@@ -5,7 +5,9 @@
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
 const { KvlightError, callAddon } = require('./errors.cjs');
+const { isBytes, isError, isMap, isPromise, kindOf } = require('./kinds.cjs');
 const { RedisTier } = require('./redis.cjs');
+const { checkFunction } = require('./store.cjs');
 
 const METHODS = new Map([[K.L2_READ, 'read'], [K.L2_FILL, 'fill'], [K.L2_WRITE, 'write'], [K.L2_REMOVE, 'remove'], [K.L2_CLEAR, 'clear']]);
 const NOTHING = new Uint8Array(0);
@@ -18,6 +20,8 @@ class AttachedTier {
         throw new TypeError(`kvlight: \`secondTier\` is an object with a function \`${name}\``);
       }
     }
+    checkFunction(dump, 'dump');
+    checkFunction(load, 'load');
     if ((dump === undefined) !== (load === undefined)) {
       throw new TypeError('kvlight: `dump` and `load` go together: the one reads what the other wrote');
     }
@@ -104,13 +108,18 @@ class TierRequest {
   #tell(call, ...given) {
     const status = callAddon(() => call(this.#handle, ...given));
     if (status < 0 && status !== K.ERR_ALREADY_ANSWERED && status !== K.ERR_CLOSED) {
-      throw new KvlightError(status, `kvlight: the library refused an answer of the second tier: ${status}`);
+      throw new KvlightError(status, `the library refused an answer of the second tier: ${native.statusMessage(status)}`);
     }
   }
 
   #answerRead(rows) {
-    if (!(rows instanceof Map)) {
-      throw new TypeError(`kvlight: \`read\` answers with a Map, not ${rows === null ? 'null' : typeof rows}`);
+    if (!isMap(rows)) {
+      throw new TypeError(`kvlight: \`read\` answers with a Map, not ${kindOf(rows)}`);
+    }
+    for (const key of rows.keys()) {
+      if (typeof key !== 'string') {
+        throw new TypeError(`kvlight: the keys of the Map of \`read\` are strings, those that it received, not ${kindOf(key)}`);
+      }
     }
     this.#keys.forEach((key, i) => this.#answer(i, rows.get(key)));
   }
@@ -119,18 +128,21 @@ class TierRequest {
     if (row === undefined || row === null) {
       return this.#tell(native.tierMiss, i, NOTHING);
     }
-    if (row instanceof Error) {
+    if (isError(row)) {
       return this.#report(row); // a key without an answer has failed
     }
-    if (row instanceof Uint8Array) {
+    if (isBytes(row)) {
       return this.#hit(i, row, K.L2_TTL_UNKNOWN, NOTHING);
     }
     if (typeof row !== 'object') {
-      throw new TypeError(`kvlight: \`read\` answers a key with an object or a Uint8Array, not a ${typeof row}`);
+      throw new TypeError(`kvlight: \`read\` answers a key with an object or a Uint8Array, not ${kindOf(row)}`);
     }
     const { data, ttl_left_ms = K.L2_TTL_UNKNOWN, token = NOTHING, isLeased = false } = row;
     if (data !== undefined) {
-      return this.#hit(i, data, ttl_left_ms, token);
+      if (typeof ttl_left_ms !== 'number' || Number.isNaN(ttl_left_ms)) {
+        throw new TypeError(`kvlight: \`ttl_left_ms\` is a number of milliseconds, not ${kindOf(ttl_left_ms)}`);
+      }
+      return this.#hit(i, data, Math.min(Math.floor(ttl_left_ms), Number.MAX_SAFE_INTEGER), token);
     }
     return isLeased ? this.#tell(native.tierLeased, i) : this.#tell(native.tierMiss, i, token);
   }
@@ -142,19 +154,24 @@ class TierRequest {
       return this.#tell(native.tierHit, i, payload ? data : NOTHING, ttl_left_ms, token, engine, undefined, 0);
     }
     const value = this.#load(payload);
-    if (value === undefined || value === null || value instanceof Uint8Array) {
+    if (value === undefined || value === null || isBytes(value)) {
       return this.#tell(native.tierHit, i, NOTHING, ttl_left_ms, token, engine, undefined, 0);
     }
-    if (this.#store.isClosed) {
-      return undefined;
-    }
     const cost = this.#store.costOf(value);
-    return this.#tell(native.tierHit, i, data, ttl_left_ms, token, engine, this.#store.toNative(value), cost);
+    if (!this.#store.isClosed) {
+      this.#tell(native.tierHit, i, data, ttl_left_ms, token, engine, this.#store.toNative(value), cost);
+      this.#store.releaseSome();
+    }
+    return undefined;
   }
 
   #load(payload) {
     try {
-      return this.#attached.load?.(payload);
+      const value = this.#attached.load?.(payload);
+      if (isPromise(value)) {
+        throw new TypeError('kvlight: `load` returns a value, not a promise');
+      }
+      return value;
     } catch (error) {
       this.#report(error);
       return undefined;
@@ -199,8 +216,8 @@ class TierRequest {
   #dump(value) {
     try {
       const bytes = this.#attached.dump?.(value);
-      if (bytes !== undefined && !(bytes instanceof Uint8Array)) {
-        throw new TypeError(`kvlight: \`dump\` returns a Uint8Array, not ${typeof bytes}`);
+      if (bytes !== undefined && !isBytes(bytes)) {
+        throw new TypeError(`kvlight: \`dump\` returns a Uint8Array, not ${kindOf(bytes)}`);
       }
       return bytes;
     } catch (error) {

@@ -55,6 +55,9 @@ export async function uses(signal: AbortSignal): Promise<string> {
   });
   const cache = new Cache<number>({ 'cache.ttl_ms': 5, cost: (value) => value });
   const number: number | null = cache.get('a');
+  cache.load('/tmp/numbers', { load: (bytes) => (bytes.length > 0 ? bytes[0] : undefined) });
+  cache[Symbol.dispose]();
+  await new Tasks({ provider: () => ({}), timeout_ms: undefined })[Symbol.asyncDispose]();
 
   // @ts-expect-error: there is no such setting
   new Cache({ 'cache.capacty': 5 });

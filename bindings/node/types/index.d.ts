@@ -74,10 +74,16 @@ declare abstract class Store<V> {
   [Symbol.iterator](): IterableIterator<[string, V | null]>;
   keys(): IterableIterator<string>;
   values(): IterableIterator<V | null>;
-  /** Writes the entries to a file and returns their number. `dump` turns values other than Uint8Arrays into bytes; without it they are left out. */
+  /**
+   * Writes the entries to a file and returns their number. `dump` turns values other than Uint8Arrays into bytes; without it, and where it returns
+   * undefined, they are left out.
+   */
   save(path: string | URL, options?: { dump?: (value: V) => Uint8Array | undefined }): number;
-  /** Stores the entries of a saved file whose keys have no entry yet, and returns their number. `load` reverses `dump`. */
-  load(path: string | URL, options?: { load?: (bytes: Buffer) => V | null }): number;
+  /**
+   * Stores the entries of a saved file whose keys have no entry yet, and returns their number. `load` reverses `dump`; where it returns undefined, the
+   * entry is left out.
+   */
+  load(path: string | URL, options?: { load?: (bytes: Buffer) => V | null | undefined }): number;
   clear(): void;
   /** The number of entries. */
   get size(): number;
@@ -90,10 +96,12 @@ export class Cache<V = unknown> extends Store<V> {
   constructor(settings?: CacheSettings & StoreOptions<V>);
   /** Releases all entries. May be called twice. */
   close(): void;
+  [Symbol.dispose](): void;
 }
 
 /** The second argument of a provider. A provider that returns nothing answers through it, key by key and at any time. */
 export interface Request<V> {
+  /** In the order of their indexes; cannot be changed, unlike the provider's first argument. */
   readonly keys: readonly string[];
   /** Aborted once no caller waits for the answers any longer, or the attempt has timed out. */
   readonly signal: AbortSignal;
@@ -118,11 +126,15 @@ export interface Request<V> {
 /** A provider's answers: an Error in place of a value fails that key alone, and a key left out is cached as absent. */
 export type Answers<V> = ReadonlyMap<string, V | Error | null | undefined> | { readonly [key: string]: V | Error | null | undefined };
 
+/**
+ * Loads keys. A provider that takes the request may return nothing and answer through it; one that does not must return its answers. It must not wait
+ * for a fetch of one of its own keys from the same Tasks, which would wait for the provider until the fetch times out.
+ */
 export type Provider<V> = (keys: string[], request: Request<V>) => Answers<V> | void | null | undefined | PromiseLike<Answers<V> | void | null | undefined>;
 
 export interface FetchOptions extends FetchSettings {
   /** Cancels this fetch alone. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | null;
 }
 
 /** What became of one key of a fetch. */
@@ -216,7 +228,10 @@ export class Tasks<V = unknown> extends Store<V> {
   /** The values of many keys, in the order of the keys, null where there is no such record; rejects with the first error. */
   fetchAll(keys: Iterable<string>, options?: FetchOptions & { read?: 'normal' | 'refresh' | 'no_store' }): Promise<(V | null)[]>;
   fetchAll(keys: Iterable<string>, options: FetchOptions): Promise<(V | null | undefined)[]>;
-  /** The result of each key, in the order of the keys. The failure of a key is in its result, and rejects nothing. */
+  /**
+   * The result of each key, in the order of the keys. The failure of a key is in its result. This rejects only if the arguments are of another kind,
+   * the signal is aborted already, or the cache is closed.
+   */
   results(keys: Iterable<string>, options?: FetchOptions): Promise<Result<V>[]>;
   /** Reloads keys in the background; the current values are served until then, and stay if the reload fails. */
   refresh(keys: Iterable<string>, options?: FetchSettings): void;
@@ -230,8 +245,9 @@ export class Tasks<V = unknown> extends Store<V> {
   forceBreaker(state: 'closed' | 'open' | null): void;
   /** The state of the connection to the server of `l2Url`. */
   l2State(): L2State;
-  /** Closes the cache: waiting callers get KVL_ERR_CLOSED. May be called twice. */
+  /** Closes the cache: waiting callers get KVL_ERR_CLOSED, and `dropped` is called with every value. May be called twice. */
   close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** An error of the library. What a provider throws reaches callers unchanged. */

@@ -1,0 +1,234 @@
+// What providers answer: everything that is no answer fails its keys and is not cached as absent, and nothing that was given is kept forever.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
+import vm from 'node:vm';
+import { Cache, RetryAfterError, Tasks } from '../src/index.mjs';
+import { collectUntil, uncaught } from './support.mjs';
+
+const held = (store) => store.objects.objects.filter((object) => object !== undefined).length;
+const fake = () => Object.create(Uint8Array.prototype);
+
+test('l04_whatever_a_provider_does_its_values_are_released', async () => {
+  const providers = {
+    'answer, then return': (rows, request) => (request.answer(rows), rows),
+    'answer, then throw': (rows, request) => {
+      request.answer(rows);
+      throw new Error('too late');
+    },
+    'finishError, then return': (rows, request) => (request.finishError(new Error('over')), rows),
+    'finish, then resolve': (rows, request) => {
+      request.finish();
+      request.resolve(0, {});
+    },
+    'finish, then fail': (rows, request) => {
+      request.finish();
+      request.fail(0, new Error('too late'));
+    },
+    'an index that is none': (rows, request) => request.resolve('0', {}),
+    'an index out of range': (rows, request) => request.resolve(2, {}),
+    'tags that are none': (rows, request) => request.resolve(0, {}, { tags: ['\ud800'] }),
+    'a getter that throws': (rows) => ({ ...rows, get b() { throw new Error('a getter'); } }),
+    'a Map of other keys': (rows) => new Map([['a', {}], [1, {}]]),
+  };
+  for (const [name, provider] of Object.entries(providers)) {
+    const dropped = [];
+    const tasks = new Tasks({ provider: (keys, request) => provider({ a: {} }, request), dropped: (value) => dropped.push(value) });
+    for (let i = 0; i < 5; i++) {
+      await tasks.results(['a', 'b']);
+      tasks.clear();
+    }
+    for (let i = 0; i < 100 && held(tasks) > 0; i++) {
+      await turn();
+    }
+    assert.equal(held(tasks), 0, name);
+    assert.ok(dropped.length === 0 || dropped.length >= 5, name);
+    await tasks.close();
+  }
+});
+
+test('l04_values_of_a_provider_whose_cost_closes_the_engine_are_released', async () => {
+  const tasks = new Tasks({ provider: () => ({ a: {}, b: {} }), cost: () => (tasks.close(), 1) });
+  await assert.rejects(tasks.fetchAll(['a', 'b']), { code: 'KVL_ERR_CLOSED' });
+  await turn();
+  assert.equal(held(tasks), 0);
+  const cache = new Cache({ cost: () => (cache.close(), 1) });
+  assert.throws(() => cache.put('a', {}), { code: 'KVL_ERR_CLOSED' });
+  assert.equal(held(cache), 0);
+});
+
+test('f16_a_provider_that_forgets_to_return_fails_at_once', async () => {
+  let calls = 0;
+  for (const provider of [(keys) => void calls++, async (keys) => void calls++, async (keys) => (calls++, null)]) {
+    calls = 0;
+    const tasks = new Tasks({ provider, 'retry.count': 3, 'retry.fixed_ms': 1 });
+    await assert.rejects(tasks.fetch('a'), { name: 'TypeError', message: /^kvlight: the provider returned nothing\. Is a `return` missing\?/ });
+    assert.deepEqual([calls, tasks.has('a')], [1, false]);
+    await tasks.close();
+  }
+});
+
+test('f16_a_request_that_nobody_can_answer_any_more_fails_its_keys', async () => {
+  const providers = [(keys, request) => void request.signal, (...given) => undefined, () => new Promise(() => {}), async (_, { signal }) => new Promise(() => signal)];
+  for (const provider of providers) {
+    const tasks = new Tasks({ provider });
+    let error;
+    tasks.fetch('a').catch((reason) => (error = reason));
+    await collectUntil(() => error !== undefined);
+    assert.equal(error?.code, 'KVL_ERR_UNANSWERED', String(provider));
+    assert.equal(tasks.has('a'), false);
+    await tasks.close();
+  }
+});
+
+test('f15_a_request_is_not_collected_while_its_provider_can_answer', async () => {
+  const waiting = [];
+  const providers = [
+    async (keys) => (await pause(20), { a: 'late' }),
+    async (keys) => (await new Promise((resolve) => waiting.push(resolve)), { a: 'late' }),
+    (keys, request) => void waiting.push(() => request.answer({ a: 'late' })),
+    (keys, { signal }) => new Promise((resolve) => setTimeout(() => resolve({ a: 'late' }), signal.aborted ? 0 : 20)),
+  ];
+  for (const provider of providers) {
+    const tasks = new Tasks({ provider });
+    const fetched = tasks.fetch('a');
+    for (let i = 0; i < 10; i++) {
+      globalThis.gc();
+      await turn();
+    }
+    waiting.splice(0).forEach((go) => go());
+    assert.equal(await fetched, 'late');
+    await tasks.close();
+  }
+});
+
+test('f15_a_request_is_cancelled_if_only_its_signal_is_in_use', async () => {
+  const aborted = [];
+  const provider = (keys, { signal }) => new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('cancelled')), { once: true });
+    aborted.push(signal);
+  });
+  const tasks = new Tasks({ provider, 'load.on_cancel': 'cancel' });
+  const controller = new AbortController();
+  const fetched = assert.rejects(tasks.fetch('a', { signal: controller.signal }), { name: 'AbortError' });
+  while (aborted.length === 0) {
+    await turn();
+  }
+  globalThis.gc();
+  controller.abort();
+  await fetched;
+  while (!aborted[0].aborted) {
+    await turn();
+  }
+  await tasks.close();
+});
+
+test('f15_what_is_no_answer_fails_its_keys_once_and_is_not_cached', async () => {
+  class Rows {
+    a = 'row';
+  }
+  const answers = {
+    Date: new Date(), RegExp: /a/, WeakMap: new WeakMap(), ArrayBuffer: new ArrayBuffer(3), Response: new Response('a'), Rows: new Rows(), 'an array': ['row'],
+    Set: new Set(['row']), DataView: new DataView(new ArrayBuffer(3)), Boolean: Object(true), function: () => ({ a: 1 }), number: 5,
+  };
+  for (const [kind, answer] of Object.entries(answers)) {
+    let calls = 0;
+    const tasks = new Tasks({ provider: () => (calls++, answer), 'retry.count': 3, 'retry.fixed_ms': 1 });
+    await assert.rejects(tasks.fetch('a'), (error) => error instanceof TypeError && error.message.endsWith(`plain object, { key: value }, not ${kind}`), kind);
+    assert.deepEqual([calls, tasks.has('a')], [1, false], kind);
+    await tasks.close();
+  }
+});
+
+test('f15_an_error_in_the_place_of_an_answer_fails_its_keys', async () => {
+  const error = new RangeError('down');
+  let calls = 0;
+  const tasks = new Tasks({ provider: () => (calls++, error), 'retry.count': 1, 'retry.fixed_ms': 1 });
+  await assert.rejects(tasks.fetch('a'), (reason) => reason === error);
+  assert.deepEqual([calls, tasks.has('a')], [2, false]);
+  await tasks.close();
+});
+
+test('f15_a_map_whose_keys_are_no_strings_is_refused', async () => {
+  const tasks = new Tasks({ provider: (keys) => new Map(keys.map((key) => [key.startsWith('7') ? Number(key) : key, { key }])), 'retry.count': 3 });
+  await assert.rejects(tasks.fetchAll(['7', '8']), /keys of a provider's Map are strings, those that it received, not number/);
+  assert.deepEqual([tasks.has('7'), tasks.has('8')], [false, false]);
+  assert.deepEqual(await tasks.fetch('8'), { key: '8' });
+  await tasks.close();
+});
+
+test('f15_answers_of_other_realms_are_answers', async () => {
+  const answers = {
+    map: vm.runInNewContext('new Map([["map", 1]])'),
+    object: vm.runInNewContext('({ object: 2 })'),
+    none: Object.assign(Object.create(null), { none: 3 }),
+    error: { error: vm.runInNewContext('new RangeError("of another realm")') },
+    bytes: { bytes: vm.runInNewContext('new Uint8Array([7])') },
+    fake: { fake: fake() },
+    proxy: { proxy: new Proxy(new Uint8Array(3), {}) },
+  };
+  const tasks = new Tasks({ provider: ([key]) => answers[key], 'batch.max_keys': 1 });
+  assert.deepEqual(await tasks.fetchAll(['map', 'object', 'none']), [1, 2, 3]);
+  await assert.rejects(tasks.fetch('error'), { message: 'of another realm' });
+  assert.deepEqual(await tasks.fetch('bytes'), Buffer.from([7]));
+  // These two only look like bytes, so they are stored as any other object is.
+  assert.deepEqual(await tasks.fetchAll(['fake', 'proxy']), [answers.fake.fake, answers.proxy.proxy]);
+  tasks.put('fake', answers.fake.fake);
+  assert.equal(tasks.get('fake'), answers.fake.fake);
+  await tasks.close();
+});
+
+test('f17_a_key_named_proto_fails_no_other_key', async () => {
+  const provider = (keys) => {
+    const rows = {};
+    for (const key of keys) {
+      rows[key] = { key };
+    }
+    return rows;
+  };
+  const tasks = new Tasks({ provider });
+  const [proto, a] = await tasks.results(['__proto__', 'a']);
+  assert.match(proto.error.message, /sets no key: return a Map/);
+  assert.deepEqual(a.value, { key: 'a' });
+  const right = new Tasks({ provider: (keys) => Object.fromEntries(keys.map((key) => [key, { key }])) });
+  assert.deepEqual(await right.fetchAll(['__proto__', 'a']), [{ key: '__proto__' }, { key: 'a' }]);
+  await Promise.all([tasks.close(), right.close()]);
+});
+
+test('f15_a_provider_can_throw_anything', async () => {
+  const trapped = new Proxy({}, { getPrototypeOf() { throw new Error('a trap'); } });
+  const later = new RetryAfterError('later', { after_ms: 1 });
+  later.after_ms = 5n;
+  for (const thrown of [trapped, later, Symbol('s'), Object.create(null), new Proxy({}, { get() { throw new Error('a trap'); } }), undefined]) {
+    const tasks = new Tasks({ provider: async () => { throw thrown; } });
+    const inRow = new Tasks({ provider: () => ({ a: trapped, b: 1 }), dropped: () => {} });
+    const caught = await uncaught(async () => {
+      const [{ reason }] = await Promise.allSettled([tasks.fetch('a', { timeout_ms: 10_000 })]);
+      assert.ok(reason === thrown);
+      const [a, b] = await inRow.fetchAll(['a', 'b']);
+      assert.ok(a === trapped && b === 1);
+      await Promise.all([tasks.close(), inRow.close()]);
+    });
+    assert.equal(caught.length, 0);
+  }
+});
+
+test('l09_a_wrong_index_is_refused_with_a_message', async () => {
+  const provider = (keys, request) => {
+    for (const i of ['0', undefined, null, 0n, [0]]) {
+      const message = /^kvlight: the index of a key is a number, not (string|undefined|null|bigint|an array)$/;
+      for (const call of [() => request.resolve(i, 1), () => request.fail(i, new Error()), () => request.stale(i), () => request.notModified(i), () => request.attempt(i)]) {
+        assert.throws(call, { name: 'TypeError', message });
+      }
+    }
+    assert.throws(() => request.resolve(7, 1), { code: 'KVL_ERR_OUT_OF_RANGE', message: "kvlight: the indexes of the request's keys are 0 to 1, and 7 is none of them" });
+    assert.equal(request.resolve(0, 'one'), true);
+    assert.throws(() => request.resolve(0, 'two'), { code: 'KVL_ERR_ALREADY_ANSWERED', message: /^kvlight: this key of the request has been answered already/ });
+    request.resolve(1, 'right');
+    request.finish();
+  };
+  const tasks = new Tasks({ provider });
+  assert.deepEqual(await tasks.fetchAll(['a', 'b']), ['one', 'right']);
+  await tasks.close();
+});
