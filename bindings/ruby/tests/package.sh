@@ -19,6 +19,7 @@ ruby -w tests/scenarios.rb
 ruby -w tests/faults.rb
 ruby -w tests/labels.rb
 ruby -w tests/second_tier.rb
+ruby -w tests/misuse.rb
 if gem contents kvlight | grep -q "/lookup\."; then
     ruby -w -e 'require "kvlight"; abort "the compiled lookup is not used" unless Kvlight::Lookup::COMPILED'
     KVL_RUBY_LOOKUP= ruby -w tests/scenarios.rb

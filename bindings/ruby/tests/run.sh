@@ -38,6 +38,7 @@ fi
 echo "# without the compiled lookup"
 KVL_RUBY_LOOKUP= ruby -w "$here/scenarios.rb"
 KVL_RUBY_LOOKUP= ruby -w "$here/faults.rb"
+KVL_RUBY_LOOKUP= ruby -w "$here/misuse.rb"
 echo "# with the compiled lookup"
 "$root/bindings/ruby/native/build.sh" "$checkout/lookup.so"
 KVL_RUBY_LOOKUP=$checkout/lookup.so
@@ -46,3 +47,4 @@ ruby -w "$here/scenarios.rb"
 ruby -w "$here/faults.rb"
 ruby -w "$here/labels.rb"
 ruby -w "$here/second_tier.rb"
+ruby -w "$here/misuse.rb"

@@ -61,12 +61,14 @@ module Kvlight
 
     # Starts to close the engine; wait_until_ended waits for its end.
     def close
-      @lock.synchronize do
-        next unless @state == :open
+      Interrupts.off do
+        @lock.synchronize do
+          next unless @state == :open
 
-        Error.check(Native.kvl_tasks_close(@tasks, CLOSE_CANCEL, 0, 0, 0, 0))
-        @state = :closing
-        ensure_pump
+          Error.check(Native.kvl_tasks_close(@tasks, CLOSE_CANCEL, 0, 0, 0, 0))
+          @state = :closing
+          ensure_pump
+        end
       end
     end
 
@@ -88,7 +90,7 @@ module Kvlight
     def ensure_pump
       return if @pump&.alive? || ended?
 
-      @pump = Thread.handle_interrupt(Object => :never) { Thread.new { pump } }
+      @pump = Interrupts.off { Thread.new { pump } }
       @pump.name = "kvlight pump"
     end
 
@@ -123,7 +125,7 @@ module Kvlight
       descriptor = Native.output { |out| Error.check(Native.kvl_queue_fd(@queue, out)) }
       # The library owns the descriptor: Ruby must not close it.
       @readable = IO.for_fd([descriptor].pack("Q").unpack1("l"), autoclose: false)
-    rescue StandardError
+    rescue Exception # rubocop:disable Lint/RescueException
       @server&.stop
       Native.kvl_tasks_free(@tasks)
       Native.kvl_queue_free(@queue) if @queue

@@ -56,8 +56,8 @@ module Kvlight
     # Releases the handle: the fetch can no longer be cancelled.
     def release
       @lock.synchronize do
-        Native.kvl_fetch_release(@handle) if @handle
-        @handle = nil
+        handle, @handle = @handle, nil
+        Native.kvl_fetch_release(handle) if handle
       end
     end
   end

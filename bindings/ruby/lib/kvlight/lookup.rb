@@ -21,14 +21,17 @@ module Kvlight
     unless Lookup::COMPILED
       # Returns the value of a key, nil if it is known to be absent, or Native::MISSING if it is not in the cache. `objects` is the Array of an ObjectTable.
       def look_up(key, objects, encoding)
-        status = nil
-        handle = use { |tasks| Native.output { |out| status = Error.check(Native.kvl_tasks_get(tasks, key, key.bytesize, out)) } }
-        return status == NULL ? nil : Native::MISSING unless status == VALUE
+        Interrupts.off do
+          cell = Native.cell
+          status = use { |tasks| Native.kvl_tasks_get(tasks, key, key.bytesize, cell.to_i) }
+          next Error.check(status) == NULL ? nil : Native::MISSING unless status == VALUE
 
-        id = Native.kvl_value_object(handle)
-        id.zero? ? Native.content(handle).force_encoding(encoding) : objects[id]
-      ensure
-        Native.kvl_value_release(handle) if handle && handle != 0
+          handle = cell[0, 8].unpack1("Q")
+          id = Native.kvl_value_object(handle)
+          id.zero? ? Native.content(handle).force_encoding(encoding) : objects[id]
+        ensure
+          Native.kvl_value_release(handle) if handle
+        end
       end
     end
   end

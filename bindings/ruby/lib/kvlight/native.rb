@@ -64,6 +64,16 @@ module Kvlight
       bytes(data, length)
     end
 
+    # Calls the block with the address of an output parameter for a kvl_value_t, and returns the JSON that it contains, with symbols.
+    def self.json(&write)
+      Interrupts.off do
+        text = output(&write)
+        JSON.parse(content(text).force_encoding(Encoding::UTF_8), symbolize_names: true)
+      ensure
+        kvl_value_release(text) if text
+      end
+    end
+
     # Reads the struct of the given layout at an address.
     def self.read(layout, address)
       layout.new(*Fiddle::Pointer.new(address)[0, layout::SIZE].unpack(layout::FORMAT))
@@ -95,10 +105,15 @@ module Kvlight
 
     # Calls the block with the address of an output parameter, and returns what was written there: a handle or a number of up to 64 bits.
     def self.output
-      cell = Thread.current.thread_variable_get(:kvlight_cell) || new_cell
-      cell[0, 8] = NOTHING
-      yield cell.to_i
-      cell[0, 8].unpack1("Q")
+      memory = cell
+      memory[0, 8] = NOTHING
+      yield memory.to_i
+      memory[0, 8].unpack1("Q")
+    end
+
+    # The memory for output parameters of the calling thread.
+    def self.cell
+      Thread.current.thread_variable_get(:kvlight_cell) || new_cell
     end
 
     NOTHING = ("\0" * 8).freeze

@@ -41,12 +41,42 @@ module Kvlight
       end
     end
 
+    def size
+      @lock.synchronize { @objects.size - 1 - @free.size }
+    end
+  end
+
+  # The fetches in progress, by the IDs under which the library reports their outcomes. No ID is used twice, so an outcome reaches its own fetch or, if a
+  # signal such as Ctrl-C interrupted the call that started that, none.
+  class FetchTable
+    def initialize
+      @fetches = {}
+      @last = 0
+      @lock = Mutex.new
+    end
+
+    # Adds a fetch and returns its ID.
+    def put(fetch)
+      @lock.synchronize do
+        @fetches[@last += 1] = fetch
+        @last
+      end
+    end
+
+    def [](id)
+      @lock.synchronize { @fetches[id] }
+    end
+
+    def delete(id)
+      @lock.synchronize { @fetches.delete(id) }
+    end
+
     def empty?
       size.zero?
     end
 
     def size
-      @lock.synchronize { @objects.size - 1 - @free.size }
+      @lock.synchronize { @fetches.size }
     end
   end
 end

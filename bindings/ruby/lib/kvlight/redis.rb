@@ -61,14 +61,7 @@ module Kvlight
       raise TypeError, "kvlight: l2_url: is a String, not #{url.inspect}" unless url.is_a?(String)
 
       @functions = RedisTier.functions
-      memory = Fiddle::Pointer.malloc(16, Fiddle::RUBY_FREE)
-      memory[0, 16] = "\0" * 16
-      status = call(:kvl_redis_open, url, 0, memory.to_i, memory.to_i + 8)
-      @handle, error = memory[0, 16].unpack("QQ")
-      Error.check(status, error.zero? ? nil : Native.text(Native.kvl_error_message(error)))
-      ObjectSpace.define_finalizer(self, RedisTier.finalizer(@functions[:kvl_redis_free], @handle))
-    ensure
-      Native.kvl_error_release(error) if error
+      Interrupts.off { open(url) }
     end
 
     # Frees the connection when this object is collected: then no thread is running one of its methods.
@@ -111,15 +104,21 @@ module Kvlight
 
     # The state of the connection, as a Hash with symbols: the members of kvl_redis_state.
     def state
-      memory = Fiddle::Pointer.malloc(8, Fiddle::RUBY_FREE)
-      Error.check(call(:kvl_redis_state, @handle, memory.to_i))
-      text = memory[0, 8].unpack1("Q")
-      JSON.parse(Native.content(text).force_encoding(Encoding::UTF_8), symbolize_names: true)
-    ensure
-      Native.kvl_value_release(text) if text
+      Native.json { |out| Error.check(call(:kvl_redis_state, @handle, out)) }
     end
 
     private
+
+    def open(url)
+      memory = Fiddle::Pointer.malloc(16, Fiddle::RUBY_FREE)
+      memory[0, 16] = "\0" * 16
+      status = call(:kvl_redis_open, url, 0, memory.to_i, memory.to_i + 8)
+      @handle, error = memory[0, 16].unpack("QQ")
+      Error.check(status, error.zero? ? nil : Native.text(Native.kvl_error_message(error)))
+      ObjectSpace.define_finalizer(self, RedisTier.finalizer(@functions[:kvl_redis_free], @handle))
+    ensure
+      Native.kvl_error_release(error) if error
+    end
 
     def call(name, *arguments)
       @functions[name].call(*arguments)

@@ -35,16 +35,7 @@ module Kvlight
     # Returns the stored entry of a key, expired or not, as a Stale, or nil if there is none.
     def stale(key)
       at = @positions.fetch(key)
-      memory = Fiddle::Pointer.malloc(32, Fiddle::RUBY_FREE)
-      memory[0, 32] = "\0" * 32
-      status = call { Native.kvl_request_stale(_1, at, memory.to_i, memory.to_i + 8, memory.to_i + 16) }
-      return if status == MISS
-
-      value, age_ms, data, length = memory[0, 32].unpack("QqQQ")
-      version = Native.bytes(data, length).force_encoding(Encoding::UTF_8)
-      Stale.new(value: status == VALUE ? @tasks.value_in(value) : nil, age_ms: age_ms, version: version)
-    ensure
-      Native.kvl_value_release(value) if value
+      Interrupts.off { read_stale(at) }
     end
 
     # Answers one key with the value that stale returns: the record has not changed. The value gets a new TTL, and keeps its version and tags
@@ -104,8 +95,9 @@ module Kvlight
     # if its thread is killed, everyone who waits for its keys gets an outcome.
     def provide(provider)
       later = false
-      rows = Thread.handle_interrupt(Object => :immediate) { call_provider(provider).tap { answer(_1) if _1.respond_to?(:key?) } }
+      rows = Interrupts.on { call_provider(provider) }
       later = !rows.respond_to?(:key?)
+      answer(rows) unless later
       raise TypeError, "kvlight: the provider must return a Hash, not #{rows.inspect[..60]}" if later && !takes_request?(provider)
     rescue Exception => e # rubocop:disable Lint/RescueException
       fail_open_keys(e)
@@ -135,6 +127,19 @@ module Kvlight
       !provider.arity.between?(0, 1)
     end
 
+    def read_stale(at)
+      memory = Fiddle::Pointer.malloc(32, Fiddle::RUBY_FREE)
+      memory[0, 32] = "\0" * 32
+      status = call { Native.kvl_request_stale(_1, at, memory.to_i, memory.to_i + 8, memory.to_i + 16) }
+      return if status == MISS
+
+      value, age_ms, data, length = memory[0, 32].unpack("QqQQ")
+      version = Native.bytes(data, length).force_encoding(Encoding::UTF_8)
+      Stale.new(value: status == VALUE ? @tasks.value_in(value) : nil, age_ms: age_ms, version: version)
+    ensure
+      Native.kvl_value_release(value) if value
+    end
+
     def call
       @lock.synchronize do
         raise Error, ERR_ALREADY_ANSWERED unless @handle
@@ -148,8 +153,8 @@ module Kvlight
         next unless @handle
 
         ObjectSpace.undefine_finalizer(self)
-        Native.kvl_request_release(@handle)
-        @handle = nil
+        handle, @handle = @handle, nil
+        Native.kvl_request_release(handle)
       end
     end
   end

@@ -47,7 +47,7 @@ module Kvlight
     METHODS = { L2_READ => :read, L2_FILL => :fill, L2_WRITE => :write, L2_REMOVE => :remove, L2_CLEAR => :clear }.freeze
     private_constant :METHODS
 
-    attr_reader :tier, :dump, :load
+    attr_reader :tier
 
     def initialize(tier, dump, load)
       missing = METHODS.values.find { |name| !tier.respond_to?(name) } unless tier.is_a?(RedisTier)
@@ -72,7 +72,17 @@ module Kvlight
 
     # Calls the method for a kind of request.
     def call(kind, *arguments)
-      @tier.public_send(METHODS.fetch(kind), *arguments)
+      Interrupts.on { @tier.public_send(METHODS.fetch(kind), *arguments) }
+    end
+
+    # Returns the String that stands for an object, or nil without such a function.
+    def dump(object)
+      Interrupts.on { @dump.call(object) } if @dump
+    end
+
+    # Returns the object that a String stands for, or nil without such a function.
+    def load(bytes)
+      Interrupts.on { @load.call(bytes) } if @load
     end
   end
 
@@ -90,8 +100,7 @@ module Kvlight
 
     # Serves the request, and ends it in any case, even if the thread is killed.
     def serve
-      is_done = false
-      Thread.handle_interrupt(Object => :immediate) { is_done = @attached.server ? serve_by_server(@attached.server) : (serve_by_tier || true) }
+      is_done = @attached.server ? serve_by_server(@attached.server) : (serve_by_tier || true)
     rescue Exception => e # rubocop:disable Lint/RescueException
       @tasks.tier_failed(e)
     ensure
@@ -174,9 +183,7 @@ module Kvlight
 
     # Answers with the object that the last `size` bytes of an entry stand for. Returns false if none can be made of them.
     def hit_object(at, data, size, ttl_left_ms, token)
-      return false unless @attached.load
-
-      object = @attached.load.call(data.byteslice(data.bytesize - size, size))
+      object = @attached.load(data.byteslice(data.bytesize - size, size))
       return false if object.nil?
 
       @tasks.with_object(object) do |value|
@@ -207,7 +214,7 @@ module Kvlight
       value = Native.output { |out| status = check_answer(Native.kvl_l2_request_value(@handle, at, out)) }
       return true if status != VALUE || Native.kvl_value_object(value).zero?
 
-      bytes = @attached.dump&.call(@tasks.value_in(value))
+      bytes = @attached.dump(@tasks.value_in(value))
       check_answer(Native.kvl_l2_request_set_payload(@handle, at, bytes, bytes.bytesize)) if bytes
       check_answer(Native.kvl_l2_request_refused(@handle, at)) unless bytes
       !bytes.nil?

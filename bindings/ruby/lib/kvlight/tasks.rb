@@ -35,7 +35,7 @@ module Kvlight
       @dropped = dropped
       @on_error = on_error
       @encoding = encoding
-      @fetches = ObjectTable.new
+      @fetches = FetchTable.new
       @objects = ObjectTable.new # values and exceptions of providers that the library holds
       raise ArgumentError, "kvlight: second_tier: and l2_url: exclude each other: there is one second tier" if second_tier && l2_url
 
@@ -43,13 +43,7 @@ module Kvlight
       raise ArgumentError, "kvlight: dump: and load: are for a second_tier: or an l2_url:" if second_tier.nil? && (dump || load)
 
       @tier = AttachedTier.new(second_tier, dump, load) if second_tier
-      @engine = Engine.new(settings, @tier)
-      # Whether a fetch without options starts with a lookup in the store.
-      @reads_store_first = @engine.use { |tasks| Native.kvl_tasks_reads_store_first(tasks) != 0 }
-      @providers = Workers.new("kvlight provider", @engine.max_requests)
-      @callbacks = Workers.new("kvlight callbacks", 1)
-      @tier_workers = Workers.new("kvlight second tier", @engine.max_tier_requests)
-      @engine.start(self, [@providers, @callbacks, @tier_workers])
+      Interrupts.off { open(settings) }
     end
 
     # Waits for the value of one key, and returns it, or nil if there is no such record; raises the error of a key that fails. A thread that is
@@ -59,7 +53,7 @@ module Kvlight
         value = @engine.look_up(key_of(key), @objects.objects, @encoding)
         return value unless Native::MISSING.equal?(value)
       end
-      wait_for(start(key, **options), &:value)
+      outcome_of(:value) { start(key, **options) }
     end
 
     # Returns the values of many keys, in the order of the keys, with nil where there is no such record; raises the first error.
@@ -69,7 +63,7 @@ module Kvlight
 
     # Returns the Result of each key, in the order of the keys. The error of a key is in its Result and is not raised.
     def results(keys, **options)
-      wait_for(start_all(keys, **options), &:wait)
+      outcome_of(:wait) { start_all(keys, **options) }
     end
 
     # Starts to fetch one key and returns a Fetch. The block is called with the Result.
@@ -102,7 +96,7 @@ module Kvlight
     def put(key, value, **terms)
       key = key_of(key)
       Settings.with_terms(**terms) do |packed|
-        with_value(value) { |handle| with_cache { |cache| Native.kvl_cache_put(cache, key, key.bytesize, handle, packed) } }
+        with_value(value) { |handle| Error.check(in_cache { |cache| Native.kvl_cache_put(cache, key, key.bytesize, handle, packed) }) }
       end == OK
     end
 
@@ -221,10 +215,7 @@ module Kvlight
 
     # Returns the statistics, as a Hash with symbols: docs/STATISTICS.md.
     def stats
-      text = @engine.use { |tasks| Native.output { |out| Error.check(Native.kvl_tasks_stats_json(tasks, out)) } }
-      JSON.parse(Native.content(text).force_encoding(Encoding::UTF_8), symbolize_names: true)
-    ensure
-      Native.kvl_value_release(text) if text
+      @engine.use { |tasks| Native.json { |out| Error.check(Native.kvl_tasks_stats_json(tasks, out)) } }
     end
 
     # Closes the cache: fetches in progress fail with KVL_ERR_CLOSED. When it returns, their blocks have been called, and `dropped` was called with
@@ -256,33 +247,33 @@ module Kvlight
 
     # Calls the block with a handle of a value. A String becomes bytes, nil becomes null, and anything else an object that stays in Ruby.
     def with_value(value)
-      return yield Native.kvl_value_null if value.nil?
+      Interrupts.off do
+        next yield Native.kvl_value_null if value.nil?
 
-      handle = @engine.use { value.is_a?(String) ? bytes_value(value) : object_value(value) }
-      begin
+        handle = @engine.use { value.is_a?(String) ? bytes_value(value) : object_value(value) }
         yield handle
       ensure
-        Native.kvl_value_release(handle)
+        Native.kvl_value_release(handle) if handle
       end
     end
 
     # Calls the block with a handle of an error that carries an exception.
     def with_error(error)
-      handle = @engine.use { error_value(error) }
-      begin
+      Interrupts.off do
+        handle = @engine.use { error_value(error) }
         yield handle
       ensure
-        Native.kvl_error_release(handle)
+        Native.kvl_error_release(handle) if handle
       end
     end
 
     # Calls the block with a handle of an object that stays in Ruby.
     def with_object(object)
-      handle = @engine.use { object_value(object) }
-      begin
+      Interrupts.off do
+        handle = @engine.use { object_value(object) }
         yield handle
       ensure
-        Native.kvl_value_release(handle)
+        Native.kvl_value_release(handle) if handle
       end
     end
 
@@ -331,6 +322,16 @@ module Kvlight
       raise ArgumentError, "kvlight: the provider is missing: a block that takes keys and returns { key => value }" unless provider
     end
 
+    def open(settings)
+      @engine = Engine.new(settings, @tier)
+      # Whether a fetch without options starts with a lookup in the store.
+      @reads_store_first = @engine.use { |tasks| Native.kvl_tasks_reads_store_first(tasks) != 0 }
+      @providers = Workers.new("kvlight provider", @engine.max_requests)
+      @callbacks = Workers.new("kvlight callbacks", 1)
+      @tier_workers = Workers.new("kvlight second tier", @engine.max_tier_requests)
+      @engine.start(self, [@providers, @callbacks, @tier_workers])
+    end
+
     def key_of(key)
       key.is_a?(String) ? key : raise(TypeError, "kvlight: keys are Strings, not #{key.inspect}")
     end
@@ -359,12 +360,14 @@ module Kvlight
       made
     end
 
-    # Returns the handle that the block creates for an object. The object stays in @objects until the library reports that it dropped the handle.
+    # Returns the handle that the block creates for an object. The object stays in @objects until the library reports that it dropped the handle, or has
+    # refused to create it.
     def register(object)
       id = @objects.put(object)
-      made = Native.output { |out| Error.check(yield(id, out)) }
-    ensure
-      @objects.delete(id) unless made
+      Native.output { |out| Error.check(yield(id, out)) }
+    rescue Error
+      @objects.delete(id)
+      raise
     end
 
     # The message of an error; the name of its class if `message` raises.
@@ -377,12 +380,14 @@ module Kvlight
     # Saves or loads through the block, and returns the number of entries. Raises an Error with the library's message on failure.
     def transfer(path)
       done = Fiddle::Pointer.malloc(Native::Transfer::SIZE, Fiddle::RUBY_FREE)
-      status = nil
-      error = Native.output { |out| status = in_cache { |cache| yield cache, path, 0, 0, done.to_i, Native::Transfer::SIZE, out } }
-      Error.check(status, error.zero? ? nil : Native.text(Native.kvl_error_message(error)))
+      Interrupts.off do
+        status = nil
+        error = Native.output { |out| status = in_cache { |cache| yield cache, path, 0, 0, done.to_i, Native::Transfer::SIZE, out } }
+        Error.check(status, error.zero? ? nil : Native.text(Native.kvl_error_message(error)))
+      ensure
+        Native.kvl_error_release(error) if error
+      end
       Native.read(Native::Transfer, done.to_i).entries
-    ensure
-      Native.kvl_error_release(error) if error
     end
 
     # Calls the block with the cache, a tag, and the address of an output parameter; returns what was written there.
@@ -393,9 +398,10 @@ module Kvlight
     end
 
     def with_cache(&call)
-      Error.check(in_cache(&call))
+      Error.check(Interrupts.off { in_cache(&call) })
     end
 
+    # The caller keeps interrupts off.
     def in_cache
       @engine.use do |tasks|
         cache = Native.output { |out| Error.check(Native.kvl_tasks_cache(tasks, out)) }
@@ -408,25 +414,27 @@ module Kvlight
     def with_options(options)
       return yield 0 if options.empty?
 
-      handle = Native.output { |out| Error.check(Native.kvl_options_new(out)) }
-      begin
+      Interrupts.off do
+        handle = Native.output { |out| Error.check(Native.kvl_options_new(out)) }
         Settings.apply("kvl_options", handle, options)
         yield handle
       ensure
-        Native.kvl_options_free(handle)
+        Native.kvl_options_free(handle) if handle
       end
     end
 
     def begin_fetch(keys, options, block, single:)
-      with_options(options) do |packed|
-        handle = Native.output { |out| Error.check(Native.kvl_fetch_new(out)) }
-        fetch = Fetch.new(self, handle, keys, block, single: single)
-        id = register_fetch(fetch)
-        started = begin_native(packed, handle, id) { |*arguments| yield(*arguments) }
-        fetch
-      ensure
-        unregister_fetch(id) if id && !started
-        fetch&.release unless started
+      Interrupts.off do
+        with_options(options) do |packed|
+          handle = Native.output { |out| Error.check(Native.kvl_fetch_new(out)) }
+          fetch = Fetch.new(self, handle, keys, block, single: single)
+          id = register_fetch(fetch)
+          started = begin_native(packed, handle, id) { |*arguments| yield(*arguments) }
+          fetch
+        ensure
+          unregister_fetch(id) if id && !started
+          fetch&.release unless started
+        end
       end
     end
 
@@ -437,11 +445,14 @@ module Kvlight
       end
     end
 
-    # Waits for a fetch, and cancels it if the thread is interrupted by Timeout or killed.
-    def wait_for(fetch)
-      yield fetch
+    # Waits for the fetch that the block starts, and returns what its method `name` does. If the thread is interrupted by Timeout or killed, that cancels
+    # the fetch.
+    def outcome_of(name)
+      fetch = nil
+      Interrupts.off { fetch = yield }
+      fetch.public_send(name)
     ensure
-      fetch.cancel unless fetch.done?
+      fetch.cancel unless fetch.nil? || fetch.done?
     end
 
     def register_fetch(fetch)
@@ -460,6 +471,8 @@ module Kvlight
 
     def settle(id, addresses)
       fetch = @fetches[id]
+      return unless fetch
+
       results = addresses.map { |address| result_of(fetch.keys, Native.read(Native::Result, address)) }
       run = fetch.settle(results)
       call_back(&run) if run
@@ -509,7 +522,7 @@ module Kvlight
     # Calls a block of the program on the thread for callbacks, and reports its exceptions.
     def call_back(&job)
       @callbacks.push(lambda do
-        Thread.handle_interrupt(Object => :immediate) { job.call }
+        Interrupts.on { job.call }
       rescue StandardError, ScriptError, NoMemoryError, SystemStackError => e
         report(e)
       end)

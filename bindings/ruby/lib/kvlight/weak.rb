@@ -5,11 +5,17 @@ module Kvlight
   # finds them by IDs of its own, which do not repeat, and lets the caller check the object.
   class Weak
     OBJECTS = ObjectSpace::WeakMap.new
-    IDS = Thread::Queue.new << 0
-    private_constant :OBJECTS, :IDS
+    LOCK = Mutex.new
+    private_constant :OBJECTS, :LOCK
+
+    @last = 0
+
+    def self.next_id
+      LOCK.synchronize { @last += 1 }
+    end
 
     def initialize(object)
-      IDS << (@id = IDS.pop + 1)
+      @id = Weak.next_id
       OBJECTS[@id] = object
     end
 

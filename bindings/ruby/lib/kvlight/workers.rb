@@ -60,7 +60,7 @@ module Kvlight
       return if @threads.size >= @max
 
       # A thread inherits the interrupt mask :never, so it can be killed only while it waits, or where a job allows it.
-      @threads << Thread.handle_interrupt(Object => :never) { Thread.new { work } }
+      @threads << Interrupts.off { Thread.new { work } }
       @threads.last.name = @name
     rescue ThreadError
       raise if @threads.empty?
