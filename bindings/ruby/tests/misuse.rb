@@ -5,7 +5,10 @@
 
 require "kvlight"
 require_relative "tap"
+require "pathname"
+require "set"
 require "timeout"
+require "tmpdir"
 include Tap # rubocop:disable Style/MixinUsage
 
 class Interruption < StandardError; end
@@ -108,6 +111,60 @@ scenario "l04 an interrupt at any step of a put, a lookup or a close leaks nothi
   equal interrupted_after(:kvl_tasks_close) { tasks.close }, true, "whether the close began"
   Timeout.timeout(20) { tasks.close }
   equal tasks.closed?, true, "closed"
+end
+
+scenario "l09 terms of a wrong type are refused, in a put and in an answer" do
+  wrong = {
+    tags: ["shelf 7", "ab", nil, 7, :tag, [nil], [7], { "a" => "b" }], version: [nil, 7, :v], ttl_ms: ["5", nil, 1.5, 0.9, Float::NAN], cost: [1.5, nil, "1"],
+    stale_ttl_ms: [0.5, nil], priority: [nil, "high", Complex(1, 1)], keep_ttl: ["no", 0], only_if: [true]
+  }
+  terms = nil
+  answering = Kvlight::Tasks.new { |keys, request| request.resolve(keys[0], 1, **terms) && request.finish }
+  tasks = Kvlight::Tasks.new { |_| {} }
+  wrong.each do |name, values|
+    values.each do |value|
+      error = name == :only_if ? ArgumentError : TypeError
+      terms = { name => value }
+      [-> { tasks.put("a", 1, **terms) }, -> { answering.fetch("a") }].each do |call|
+        message = raised(error, terms) { call.call }.message
+        equal message.match?(/kvlight: .*(#{name}|versions and tags)/), true, message
+      end
+    end
+  end
+  [nil, 1.5, "5"].each { |ttl| raised(TypeError, "touch") { tasks.touch("a", ttl_ms: ttl) } }
+  equal [tasks.each_entry.to_a, answering.each_entry.to_a], [[], []], "what is stored"
+  equal [tasks.put("a", 1, tags: Set["t"], priority: 1r, keep_ttl: nil), tasks.remove_tag("t")], [true, 1], "a Set of tags"
+  [tasks, answering].each(&:close)
+end
+
+scenario "l09 numbers of more than 64 bits are refused and not cut" do
+  tasks = Kvlight::Tasks.new { |_| {} }
+  [2**63, 2**64, 2**64 + 5, -2**63 - 1].each do |number|
+    %i[ttl_ms cost stale_ttl_ms].each do |name|
+      equal raised(Kvlight::Error, name) { tasks.put("a", 1, name => number) }.name, "KVL_ERR_BAD_VALUE", "#{name}: #{number}"
+    end
+    equal raised(Kvlight::Error, "touch") { tasks.touch("a", ttl_ms: number) }.name, "KVL_ERR_BAD_VALUE", "touch: #{number}"
+    equal raised(Kvlight::Error, "a setting") { Kvlight::Tasks.new(cache_capacity: number) { |_| {} } }.name, "KVL_ERR_BAD_VALUE", "a setting: #{number}"
+    raised(ArgumentError, "a pause") { Kvlight::RetryAfter.new(after_ms: number) }
+  end
+  equal Kvlight::RetryAfter.new(after_ms: 0.5).after_ms, 1, "a pause is rounded up"
+  equal [tasks.get("a"), tasks.put("a", 1, ttl_ms: 2**63 - 1), tasks.get("a")], [nil, true, 1], "the largest number"
+  tasks.close
+end
+
+scenario "l09 paths that are none, and NUL bytes in paths and settings, are refused" do
+  tasks = Kvlight::Tasks.new { |_| {} }
+  Dir.mktmpdir do |folder|
+    [12_345, nil, :file, []].each { |path| %i[save load].each { |name| raised(TypeError, path.inspect) { tasks.public_send(name, path) } } }
+    %i[save load].each { |name| raised(ArgumentError, "a NUL byte") { tasks.public_send(name, "#{folder}/cut\0off") } }
+    equal Dir.children(folder), [], "files"
+    tasks.put("a", "saved")
+    path = Pathname(folder) + "cache"
+    equal [tasks.save(path), tasks.clear.load(path), tasks.get("a")], [1, 1, "saved"], "a Pathname"
+  end
+  [{ read: "refresh\0more" }, { "timeout_ms\0more" => 5 }].each { |options| raised(ArgumentError, options) { tasks.fetch("a", **options) } }
+  raised(ArgumentError, "a setting") { Kvlight::Tasks.new(cache_capacity: "10\0more") { |_| {} } }
+  tasks.close
 end
 
 exit run_scenarios

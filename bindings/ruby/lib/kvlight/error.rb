@@ -37,8 +37,8 @@ module Kvlight
     attr_reader :after_ms
 
     def initialize(message = nil, after_ms:)
-      @after_ms = Integer(after_ms)
-      raise ArgumentError, "kvlight: after_ms must be at least 0, not #{@after_ms}" if @after_ms.negative?
+      @after_ms = Integer(after_ms.is_a?(Float) ? after_ms.ceil : after_ms)
+      raise ArgumentError, "kvlight: after_ms must be from 0 to 2**63 - 1, not #{@after_ms}" unless (0...2**63).cover?(@after_ms)
 
       super(message)
     end

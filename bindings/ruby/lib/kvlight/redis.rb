@@ -59,6 +59,7 @@ module Kvlight
 
     def initialize(url)
       raise TypeError, "kvlight: l2_url: is a String, not #{url.inspect}" unless url.is_a?(String)
+      raise ArgumentError, "kvlight: l2_url: contains a NUL byte" if url.include?("\0")
 
       @functions = RedisTier.functions
       Interrupts.off { open(url) }

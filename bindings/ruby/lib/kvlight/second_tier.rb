@@ -157,12 +157,19 @@ module Kvlight
       end
     end
 
+    def check_token(token)
+      raise TypeError, "kvlight: a token is a String, not #{token.inspect[..60]}" unless token.is_a?(String)
+    end
+
     def miss(at, token)
+      check_token(token)
       check_answer(Native.kvl_l2_request_miss(@handle, at, token, token.bytesize))
     end
 
     def hit(at, data, ttl_left_ms, token)
       raise TypeError, "kvlight: the data of a Hit is a String, not #{data.inspect[..60]}" unless data.is_a?(String)
+      check_token(token)
+      Settings.whole(ttl_left_ms, :ttl_left_ms)
 
       status, size = payload_of(at, data)
       return if status == OK && hit_object(at, data, size, ttl_left_ms, token)
@@ -215,6 +222,8 @@ module Kvlight
       return true if status != VALUE || Native.kvl_value_object(value).zero?
 
       bytes = @attached.dump(@tasks.value_in(value))
+      raise TypeError, "kvlight: dump: returns a String, not #{bytes.inspect[..60]}" unless bytes.nil? || bytes.is_a?(String)
+
       check_answer(Native.kvl_l2_request_set_payload(@handle, at, bytes, bytes.bytesize)) if bytes
       check_answer(Native.kvl_l2_request_refused(@handle, at)) unless bytes
       !bytes.nil?

@@ -103,6 +103,7 @@ module Kvlight
     # Gives an entry a new TTL, counted from now. Returns whether there was an entry.
     def touch(key, ttl_ms: TTL_DEFAULT)
       key = key_of(key)
+      Settings.whole(ttl_ms, :ttl_ms)
       with_cache { |cache| Native.kvl_cache_touch(cache, key, key.bytesize, ttl_ms) } == OK
     end
 
@@ -203,7 +204,7 @@ module Kvlight
     end
 
     # Writes the entries to a file, with their remaining TTLs, and returns their number. An existing file is replaced once the new one is complete.
-    # Values that are not Strings are left out: to save a cache, store the results of Marshal.dump or JSON in it.
+    # Values that are not Strings are left out: to save a cache, store the results of Marshal.dump or JSON in it. `path` is a String or a Pathname.
     def save(path)
       transfer(path) { |*arguments| Native.kvl_cache_save(*arguments) }
     end
@@ -379,6 +380,7 @@ module Kvlight
 
     # Saves or loads through the block, and returns the number of entries. Raises an Error with the library's message on failure.
     def transfer(path)
+      path = File.path(path) # a String without NUL bytes, also of a Pathname
       done = Fiddle::Pointer.malloc(Native::Transfer::SIZE, Fiddle::RUBY_FREE)
       Interrupts.off do
         status = nil
