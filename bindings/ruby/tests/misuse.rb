@@ -167,4 +167,57 @@ scenario "l09 paths that are none, and NUL bytes in paths and settings, are refu
   tasks.close
 end
 
+scenario "f16a a provider that changes its list of keys makes no record absent" do
+  {
+    "shift" => ->(keys) { [].tap { |all| (all << keys.shift) until keys.empty? } }, "clear" => ->(keys) { keys.dup.tap { keys.clear } },
+    "reject!" => ->(keys) { keys.dup.tap { keys.reject! { |key| key == "b" } } }, "map!" => ->(keys) { keys.dup.tap { keys.map!(&:upcase) } },
+    "sort!" => ->(keys) { keys.sort!.reverse! }, "<<" => ->(keys) { keys << "more" }
+  }.each do |what, change|
+    tasks = Kvlight::Tasks.new { |keys| change.call(keys).to_h { |key| [key, "value of #{key}"] } }
+    equal tasks.fetch_all(%w[a b c]), ["value of a", "value of b", "value of c"], what
+    tasks.close
+  end
+  tasks = Kvlight::Tasks.new { |keys| keys.each(&:upcase!).to_h { |key| [key, 1] } }
+  raised(FrozenError, "a key that is changed") { tasks.fetch("a") }
+  tasks.close
+end
+
+scenario "f16a an answer whose keys differ in their encoding alone is found by their bytes, or refused" do
+  by_identity = ->(keys) { {}.compare_by_identity.tap { |rows| keys.each { |key| rows[key.dup] = "v" } } }
+  { "binary" => ->(keys) { keys.to_h { |key| [key.b, "v"] } }, "by identity" => by_identity }.each do |what, provider|
+    tasks = Kvlight::Tasks.new(&provider)
+    equal tasks.fetch_all(%w[é a]), %w[v v], what
+    tasks.close
+  end
+  tasks = Kvlight::Tasks.new { |keys, request| keys.each { |key| request.resolve(key.b, "v") } && request.finish }
+  equal tasks.fetch("é"), "v", "resolve"
+  tasks.close
+  %w[UTF-16LE ISO-8859-1].each do |encoding|
+    tasks = Kvlight::Tasks.new { |keys| keys.to_h { |key| [key.encode(encoding), "v"] } }
+    message = raised(TypeError, encoding) { tasks.fetch("é") }.message
+    equal message.include?(encoding), true, message
+    tasks.close
+  end
+  tasks = Kvlight::Tasks.new { |_| { "b".encode("UTF-16LE") => 1, "\xff".b => 2, "other" => 3 } }
+  equal tasks.fetch("a"), nil, "other keys"
+  raised(KeyError, "a key that was not requested") { Kvlight::Tasks.new { |_, request| request.resolve("b", 1) }.fetch("a") }
+  tasks.close
+end
+
+scenario "t01 what a second tier returns under a key of another encoding is found by its bytes" do
+  tier = Class.new(Kvlight::SecondTier) do
+    def initialize = (@rows = {})
+    def read(keys) = keys.to_h { |key| [key.b, @rows[key]] }
+    def write(entries) = entries.each { |entry| @rows[entry.key] = entry.data }
+    def fill(entries) = write(entries) && nil
+    def remove(_) = nil
+    def clear = nil
+  end.new
+  one, other = Array.new(2) { Kvlight::Tasks.new(second_tier: tier, l2_timeout_ms: 60_000) { |_| {} } }
+  one.put("é", "v")
+  eventually("the write") { tier.read(["é"])["é".b] }
+  equal other.results(["é"]).map { |result| [result.value, result.source] }, [["v", Kvlight::SOURCE_L2]], "found"
+  [one, other].each(&:close)
+end
+
 exit run_scenarios

@@ -5,13 +5,14 @@ module Kvlight
   #
   #   Kvlight::Tasks.new { |keys, request| keys.each { |key| request.resolve(key, load(key), ttl_ms: 5000) }; request.finish }
   class Request
-    # The requested keys.
+    # The requested keys, as frozen Strings. The provider may change the Array.
     attr_reader :keys
 
-    def initialize(tasks, handle, keys)
+    def initialize(tasks, handle, keys, encoding)
       @tasks = tasks
       @handle = handle
-      @keys = keys
+      @keys = keys.each(&:freeze)
+      @encoding = encoding
       @positions = keys.each_with_index.to_h
       @lock = Mutex.new
       ObjectSpace.define_finalizer(self, Request.finalizer(handle))
@@ -26,7 +27,7 @@ module Kvlight
     # Answers one key; nil means that there is no such record. Terms are ttl_ms:, priority:, cost:, stale_ttl_ms:, version: and tags:,
     # as for Tasks#put. Returns whether the answer was in time.
     def resolve(key, value, **terms)
-      at = @positions.fetch(key)
+      at = position_of(key)
       Settings.with_terms(**terms) do |packed|
         @tasks.with_value(value) { |handle| call { Native.kvl_request_resolve(_1, at, handle, packed) } }
       end == OK
@@ -34,14 +35,14 @@ module Kvlight
 
     # Returns the stored entry of a key, expired or not, as a Stale, or nil if there is none.
     def stale(key)
-      at = @positions.fetch(key)
+      at = position_of(key)
       Interrupts.off { read_stale(at) }
     end
 
     # Answers one key with the value that stale returns: the record has not changed. The value gets a new TTL, and keeps its version and tags
     # unless the terms state others. Returns whether the answer was in time; raises an Error with the status MISS if there is no entry.
     def not_modified(key, **terms)
-      at = @positions.fetch(key)
+      at = position_of(key)
       status = Settings.with_terms(**terms) { |packed| call { Native.kvl_request_not_modified(_1, at, packed) } }
       raise Error.new(MISS, "not_modified needs an entry, and the store has none for the key #{key.inspect}") if status == MISS
 
@@ -50,7 +51,7 @@ module Kvlight
 
     # Fails one key with an exception, which reaches every waiting caller unchanged.
     def fail(key, exception)
-      at = @positions.fetch(key)
+      at = position_of(key)
       @tasks.with_error(exception) { |handle| call { Native.kvl_request_fail(_1, at, handle) } == OK }
     end
 
@@ -68,10 +69,8 @@ module Kvlight
 
     # Answers all keys from { key => value }: a missing key is null, and an exception in place of a value fails that key.
     def answer(rows)
-      stray = rows.respond_to?(:each_key) && rows.each_key.find { |key| !key.is_a?(String) }
-      raise TypeError, "kvlight: keys are Strings, but the provider returned the key #{stray.inspect}" if stray
-
-      @keys.each do |key|
+      rows = Rows.new(rows, @positions, @encoding, "the provider")
+      @positions.each_key do |key|
         row = rows[key]
         row.is_a?(Exception) ? fail(key, row) : resolve(key, row) unless row.nil?
       end
@@ -85,7 +84,7 @@ module Kvlight
 
     # Which attempt to load the key this is: 1 for the first.
     def attempt(key)
-      at = @positions.fetch(key)
+      at = position_of(key)
       call { Native.kvl_request_attempt(_1, at) }
     end
 
@@ -125,6 +124,15 @@ module Kvlight
     # Whether the provider takes the request, and so can answer later.
     def takes_request?(provider)
       !provider.arity.between?(0, 1)
+    end
+
+    # The position of a key; raises KeyError if it was not requested.
+    def position_of(key)
+      @positions.fetch(key) do
+        @positions.fetch(key.is_a?(String) ? key.dup.force_encoding(@encoding) : key) do
+          raise KeyError.new("kvlight: the key #{key.inspect[..60]} is not one of this request", receiver: @positions, key: key)
+        end
+      end
     end
 
     def read_stale(at)

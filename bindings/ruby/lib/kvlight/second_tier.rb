@@ -96,6 +96,7 @@ module Kvlight
       count = Native.kvl_l2_request_len(handle)
       slices = count.zero? ? [] : Fiddle::Pointer.new(Native.kvl_l2_request_keys(handle))[0, count * Native::Slice::SIZE].unpack("Q*")
       @keys = slices.each_slice(2).map { |data, length| Native.bytes(data, length).force_encoding(encoding) }
+      @encoding = encoding
     end
 
     # Serves the request, and ends it in any case, even if the thread is killed.
@@ -142,7 +143,9 @@ module Kvlight
     def answer_read(rows)
       raise TypeError, "kvlight: read returns a Hash, not #{rows.inspect[..60]}" unless rows.respond_to?(:key?)
 
-      @keys.each_with_index { |key, at| answer(at, rows[key]) }
+      positions = @keys.each_with_index.to_h
+      rows = Rows.new(rows, positions, @encoding, "read")
+      positions.each { |key, at| answer(at, rows[key]) }
     end
 
     def answer(at, row)

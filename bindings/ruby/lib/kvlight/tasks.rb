@@ -508,7 +508,7 @@ module Kvlight
 
     def start_request(address)
       keys = Native.keys_of(address).each { |key| key.force_encoding(@encoding) }
-      request = Request.new(self, Native.kvl_request_retain(address), keys)
+      request = Request.new(self, Native.kvl_request_retain(address), keys, @encoding)
       @providers.push(-> { request.provide(@provider) })
     rescue ThreadError => e
       request.fail_open_keys(e)
