@@ -142,3 +142,31 @@ func Test_f10_a_timeout_is_a_deadline_that_was_exceeded(t *testing.T) {
 		t.Error(ended)
 	}
 }
+
+func Test_f10_the_context_of_a_provider_has_the_deadline_of_the_attempt(t *testing.T) {
+	begun := time.Now()
+	for _, timeout := range []time.Duration{0, 50 * time.Millisecond} {
+		settings := kvlight.Settings{}
+		if timeout > 0 {
+			settings["attempt_timeout_ms"] = timeout
+		}
+		tasks := openTasks(t, func(ctx context.Context, keys []string) (map[string]string, error) {
+			deadline, hasDeadline := ctx.Deadline()
+			if hasDeadline != (timeout > 0) || (hasDeadline && (deadline.Before(begun) || time.Until(deadline) > timeout)) {
+				t.Error(timeout, deadline, hasDeadline)
+			}
+			if !hasDeadline {
+				return echo(ctx, keys)
+			}
+			inner, cancel := context.WithCancel(ctx)
+			defer cancel()
+			<-inner.Done()
+			return nil, inner.Err()
+		}, settings)
+		// The attempt ends by its timeout, and not by what the provider returns at its deadline.
+		if _, _, err := tasks.Fetch(ctx, "a"); (timeout > 0) != errors.Is(err, kvlight.ErrTimeout) {
+			t.Error(timeout, err)
+		}
+		tasks.Close()
+	}
+}

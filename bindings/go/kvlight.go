@@ -28,8 +28,8 @@ import (
 )
 
 // Provider loads keys. A key that is not in the returned map is absent. An error fails all keys; a KeyErrors fails only those in it. The context is
-// cancelled once no caller waits for the keys any longer, or the attempt has timed out ("attempt_timeout_ms"); it has no deadline and none of a caller's
-// values, since a request may be for several callers.
+// cancelled once no caller waits for the keys any longer, or the attempt has timed out: its deadline is that of "attempt_timeout_ms". It has neither the
+// deadline nor the values of a caller's context, since a request may be for several callers.
 type Provider[V any] func(ctx context.Context, keys []string) (map[string]V, error)
 
 // Tasks is a cache with a provider. Its methods may be called from any goroutine. A copy of a Tasks is the same cache. A Tasks that becomes unreachable

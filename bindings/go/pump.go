@@ -177,6 +177,9 @@ func (e *engine[V]) failure(status Status, err *C.kvl_error_t) error {
 func (e *engine[V]) startRequest(handle *C.kvl_request_t) {
 	request := &Request[V]{engine: e, handle: C.kvl_request_retain(handle), id: atomic.AddUintptr(&e.lastID, 1)}
 	request.ctx, request.cancel = context.WithCancel(context.Background())
+	if left := C.kvl_request_time_left_ms(handle); left != C.KVL_FOREVER {
+		request.ctx = attemptContext{request.ctx, time.Now().Add(durationOf(left))}
+	}
 	runtime.SetFinalizer(request, func(r *Request[V]) { r.release() })
 	slices := unsafe.Slice(C.kvl_request_keys(handle), int(C.kvl_request_len(handle)))
 	for _, slice := range slices {
@@ -188,6 +191,15 @@ func (e *engine[V]) startRequest(handle *C.kvl_request_t) {
 	}
 	go request.run()
 }
+
+// attemptContext has the deadline of an attempt. The library cancels it when the attempt has timed out: a timer here might do so before, and what the
+// provider then returns would end the attempt in the place of the timeout.
+type attemptContext struct {
+	context.Context
+	deadline time.Time
+}
+
+func (c attemptContext) Deadline() (time.Time, bool) { return c.deadline, true }
 
 // run calls the provider. If the provider panics or ends its goroutine, the request's keys fail, as with an error.
 func (r *Request[V]) run() {

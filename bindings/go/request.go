@@ -95,7 +95,7 @@ func marksOf(err error, all marks) marks {
 // Keys returns a copy of the requested keys: answers go by the positions in it, also if the provider sorts it or writes to it.
 func (r *Request[V]) Keys() []string { return append([]string(nil), r.keys...) }
 
-// Context returns a context that is cancelled once no caller waits for the request any longer, or its attempt has timed out. It has no deadline.
+// Context returns a context that is cancelled once no caller waits for the request any longer, or its attempt has timed out: that is its deadline.
 func (r *Request[V]) Context() context.Context { return r.ctx }
 
 // Attempt returns the number of the i-th key's attempt, from 1; 0 once the request is finished.
