@@ -1,6 +1,7 @@
 #!/bin/sh
 # Unpacks the crate of FOLDER, and makes an empty project that depends on it. Runs the program of docs/HOSTS.md, the scenarios and the other
-# tests of the typed interface there, and then the tests of the example: `package.sh FOLDER`. The checkout's own sources are not used.
+# tests of the typed interface there, and then the tests of the example: `package.sh FOLDER`. Of the checkout only the example is used,
+# since no crate contains it.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)
