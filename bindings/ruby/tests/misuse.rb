@@ -220,4 +220,23 @@ scenario "t01 what a second tier returns under a key of another encoding is foun
   [one, other].each(&:close)
 end
 
+scenario "l04 what owns something of the library cannot be copied, and a failed copy ends nothing" do
+  requests = Thread::Queue.new
+  tasks = Kvlight::Tasks.new { |keys, request| keys == ["later"] ? requests << request : keys.to_h { |key| [key, [key]] } }
+  fetch = tasks.start("later")
+  request = requests.pop
+  copy = lambda do |object|
+    %i[dup clone].each { |name| raised(TypeError, "#{name} of #{object.class}") { object.public_send(name) } }
+    raised(TypeError, "a Ractor's copy of #{object.class}") { Ractor.new(object) { 1 } } if defined?(Ractor)
+  end
+  verbose, $VERBOSE = $VERBOSE, nil # Ractors are experimental
+  [tasks, fetch, request].each { |object| 3.times { copy.call(object) } }
+  $VERBOSE = verbose
+  5.times { GC.start && sleep(0.05) }
+  equal [tasks.closed?, tasks.fetch("a"), request.resolve("later", 1)], [false, ["a"], true], "the originals"
+  request.finish
+  equal fetch.value, 1, "the fetch"
+  tasks.close
+end
+
 exit run_scenarios

@@ -6,6 +6,8 @@ module Kvlight
   #
   #   open -> closing (close was called, or the Tasks were collected) -> ended (the pump has read KVL_EVENT_CLOSED and freed all)
   class Engine
+    include Unique
+
     attr_reader :queue
 
     # The maximum number of requests that the provider can have at a time.

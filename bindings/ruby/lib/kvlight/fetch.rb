@@ -3,6 +3,8 @@
 module Kvlight
   # A fetch that was started by Tasks#start or Tasks#start_all.
   class Fetch
+    include Unique
+
     # The keys in the order of the call.
     attr_reader :keys
 

@@ -6,6 +6,8 @@ module Kvlight
   #
   # libkvlight_redis is linked with libkvlight. The loader takes the one that Native has loaded, since it has the same name.
   class RedisTier
+    include Unique
+
     # The functions of kvlight_redis.h, with the types of their parameters and of their result.
     FUNCTIONS = {
       kvl_redis_open: [%i[VOIDP VOIDP VOIDP VOIDP], :INT32_T],

@@ -5,6 +5,8 @@ module Kvlight
   #
   #   Kvlight::Tasks.new { |keys, request| keys.each { |key| request.resolve(key, load(key), ttl_ms: 5000) }; request.finish }
   class Request
+    include Unique
+
     # The requested keys, as frozen Strings. The provider may change the Array.
     attr_reader :keys
 

@@ -88,6 +88,8 @@ module Kvlight
 
   # A request for the second tier, for Tasks.
   class TierRequest
+    include Unique
+
     def initialize(tasks, attached, handle, encoding)
       @tasks = tasks
       @attached = attached

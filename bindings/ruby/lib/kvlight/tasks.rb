@@ -4,6 +4,8 @@ module Kvlight
   # A cache with a provider. Its methods may be called from any thread. Tasks that become unreachable without close are closed when Ruby collects
   # them; `dropped:` is not called then, since it may refer to them.
   class Tasks
+    include Unique
+
     # Functions that the library would call on its own threads or in the middle of a call, and what to use instead.
     UNSUPPORTED = {
       validator: "check keys before you fetch them",
