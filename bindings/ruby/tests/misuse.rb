@@ -7,6 +7,7 @@ require "kvlight"
 require_relative "tap"
 require "pathname"
 require "set"
+require "stringio"
 require "timeout"
 require "tmpdir"
 include Tap # rubocop:disable Style/MixinUsage
@@ -39,6 +40,11 @@ end
 # The objects that the library holds.
 def objects_of(tasks)
   tasks.instance_variable_get(:@objects).size
+end
+
+# The thread of the cache that calls blocks and `dropped:`.
+def callback_thread
+  Thread.list.find { |thread| thread.name == "kvlight callbacks" }
 end
 
 # Waits until the block returns true, at most 20 seconds.
@@ -237,6 +243,74 @@ scenario "l04 what owns something of the library cannot be copied, and a failed 
   request.finish
   equal fetch.value, 1, "the fetch"
   tasks.close
+end
+
+scenario "l03 any exception of a block or of `dropped:` reaches `on_error:`, and what `on_error:` raises ends no thread" do
+  odd = Class.new(Exception) { def message = raise(Exception, "no message") } # rubocop:disable Lint/InheritException
+  [Exception, SecurityError, Interrupt, NoMemoryError, odd].each do |kind|
+    reported = Thread::Queue.new
+    on_error = lambda do |error|
+      reported << error.class
+      raise kind
+    end
+    tasks = Kvlight::Tasks.new(on_error: on_error, dropped: ->(_) { raise kind }) { |keys| keys.to_h { |key| [key, key] } }
+    stderr, $stderr = $stderr, StringIO.new # where what `on_error:` raises is printed
+    tasks.start("a") { |_| raise kind }
+    equal Timeout.timeout(20) { reported.pop }, kind, "from a block"
+    worker = callback_thread
+    tasks.put("b", ["b"])
+    tasks.remove("b")
+    equal Timeout.timeout(20) { reported.pop }, kind, "from `dropped:`"
+    called = Thread::Queue.new
+    tasks.start("c") { |_| called << Thread.current }
+    equal Timeout.timeout(20) { called.pop }.equal?(worker), true, "the thread after #{kind}"
+    tasks.close
+  ensure
+    $stderr = stderr
+  end
+  code, output = program(<<~RUBY)
+    odd = Class.new(Exception) { def message = raise(Exception, "no message") }
+    tasks = Kvlight::Tasks.new { |_| raise odd }
+    fetch = tasks.start("a") { |_| raise odd }
+    puts fetch.wait.error.class == odd
+    tasks.close
+  RUBY
+  equal [code, output.include?("true"), output.include?("a block given to start")], [0, true, true], output
+end
+
+scenario "l03 Timeout works in `on_error:`, and the process can exit while it runs" do
+  outcome = Thread::Queue.new
+  on_error = lambda do |_|
+    Timeout.timeout(0.05) { sleep 5 }
+  rescue Timeout::Error
+    outcome << :timeout
+  end
+  tasks = Kvlight::Tasks.new(on_error: on_error) { |keys| keys.to_h { |key| [key, key] } }
+  tasks.start("a") { |_| raise "in a block" }
+  equal Timeout.timeout(3) { outcome.pop }, :timeout, "what interrupted `on_error:`"
+  tasks.close
+  %w[block tier].each do |what|
+    code, output = program(<<~RUBY)
+      tier = Class.new(Kvlight::SecondTier).new if #{(what == "tier").inspect}
+      began = Thread::Queue.new
+      tasks = Kvlight::Tasks.new(on_error: ->(_) { (began << true) && sleep(60) }, second_tier: tier) { |keys| keys.to_h { |key| [key, key] } }
+      tasks.start("a") { |_| raise "in a block" }
+      began.pop
+      Thread.new { sleep 5; exit! 9 }
+    RUBY
+    equal code, 0, "#{what}: #{output}"
+  end
+end
+
+scenario "l05 an interrupt ends a close that waits for `dropped:`, and a later close waits again" do
+  gate = Thread::Queue.new
+  dropped = []
+  tasks = Kvlight::Tasks.new(dropped: ->(value) { gate.pop && dropped << value }) { |_| {} }
+  tasks.put("a", ["a"])
+  raised(Interruption, "close") { Timeout.timeout(0.2, Interruption) { tasks.close } }
+  gate << true
+  Timeout.timeout(20) { tasks.close }
+  equal dropped, [["a"]], "what was dropped"
 end
 
 exit run_scenarios

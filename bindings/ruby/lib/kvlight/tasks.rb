@@ -376,7 +376,7 @@ module Kvlight
     # The message of an error; the name of its class if `message` raises.
     def message_of(error)
       String(error.message)
-    rescue StandardError
+    rescue Exception # rubocop:disable Lint/RescueException
       error.class.name.to_s
     end
 
@@ -527,19 +527,28 @@ module Kvlight
     def call_back(&job)
       @callbacks.push(lambda do
         Interrupts.on { job.call }
-      rescue StandardError, ScriptError, NoMemoryError, SystemStackError => e
+      rescue SystemExit
+        raise # in the main thread too, as Ruby does for any thread
+      rescue Exception => e # rubocop:disable Lint/RescueException
         report(e)
       end)
     rescue ThreadError => e
-      report(e)
+      warn "kvlight: a block given to start, or `dropped:`, is not called: #{e.message}"
     end
 
     def report(error, what = "a block given to start, or `dropped:`,")
-      return @on_error.call(error) if @on_error
+      Interrupts.on { @on_error ? @on_error.call(error) : warn("kvlight: #{what} raised #{text_of(error)}") }
+    rescue SystemExit
+      raise
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      warn "kvlight: `on_error:` raised #{text_of(e)}"
+    end
 
-      warn "kvlight: #{what} raised #{error.full_message}"
-    rescue StandardError => e
-      warn "kvlight: `on_error:` raised #{e.full_message}"
+    # The message of an error with its backtrace; the name of its class if `message` raises.
+    def text_of(error)
+      error.full_message
+    rescue Exception # rubocop:disable Lint/RescueException
+      error.class.name.to_s
     end
   end
 end

@@ -42,15 +42,9 @@ module Kvlight
       Depth.run { run_one } while wait
     end
 
-    # Waits until the pool is closed and all jobs are done.
+    # Waits until the pool is closed and all jobs are done. Thread#join would also raise what has ended a worker, such as `exit` in a job.
     def join
-      while (thread = @lock.synchronize { @threads.find(&:alive?) })
-        begin
-          thread.join
-        rescue Exception # rubocop:disable Lint/RescueException
-          nil # After `exit` in a job, which Ruby raises in the main thread too.
-        end
-      end
+      @lock.synchronize { @changed.wait(@lock) while !@is_closed || @threads.any?(&:alive?) }
     end
 
     private
@@ -93,6 +87,7 @@ module Kvlight
       @lock.synchronize do
         @threads.delete(Thread.current)
         start_another unless @jobs.empty?
+        @changed.broadcast
       end
     rescue ThreadError
       nil # The next push tries again, unless the process is ending.
