@@ -31,6 +31,7 @@ import kvlight.Request;
 import kvlight.RetryAfter;
 import kvlight.Status;
 import kvlight.Tasks;
+import kvlight.Terms;
 
 /** What goes wrong: functions of the program that fail, objects that are dropped without being closed, libraries that do not load. */
 final class Faults {
@@ -43,6 +44,9 @@ final class Faults {
         }
         Tap tap = new Tap();
         failures(tap);
+        answers(tap);
+        waits(tap);
+        mistakes(tap);
         sizes(tap);
         lifetimes(tap);
         loading(tap);
@@ -250,6 +254,246 @@ final class Faults {
         });
     }
 
+    // -- Answers and waits of providers -----------------------------------------------------------------------------------
+
+    /** Makes the compiler accept any exception. */
+    @SuppressWarnings("unchecked")
+    private static <E extends Throwable> RuntimeException sneaked(Throwable error) throws E {
+        throw (E) error;
+    }
+
+    /** An Error whose message is code of the program that throws another one. */
+    private static final class Unreadable extends Error {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        public String getMessage() {
+            throw new AssertionError("no message");
+        }
+    }
+
+    private static void answers(Tap tap) {
+        tap.test("f15 a second answer for a key is not in time, and fails no other key", () -> {
+            List<Object> said = Scenarios.list();
+            try (Tasks<String, String> tasks = Scenarios.config().provide(request -> {
+                said.addAll(List.of(request.resolve("a", "A"), request.resolve("a", "again"), request.fail("a", new IOException("late"))));
+                request.resolve("b", "B");
+                request.finish();
+                said.addAll(List.of(request.resolve("b", "again"), request.fail("b", new IOException("late")), request.notModified("b"), request.heartbeat()));
+                Tap.equal(request.stale("b"), null, "what is held");
+                request.finish();
+                request.finish(new IOException("late"));
+                request.onCancel(() -> { });
+                said.add("end");
+            })) {
+                Tap.equal(tasks.fetchAll(List.of("a", "b")).join(), List.of("A", "B"), "the values");
+                Tap.busyUntil(() -> said.contains("end"));
+                Tap.equal(List.copyOf(said), List.of(true, false, false, false, false, false, false, "end"), "whether the answers were in time");
+            }
+        });
+        tap.test("f20 whatever a provider throws is what callers receive", () -> {
+            for (Throwable error : List.of(new Unreadable(), new CompletionException("mine", new IOException("cause")), new CompletionException("mine", null),
+                    new java.util.concurrent.CancellationException("mine"), new ThreadDeath())) {
+                try (Tasks<String, String> tasks = Scenarios.config().load(keys -> {
+                    throw Faults.<RuntimeException>sneaked(error);
+                })) {
+                    Tap.check(tasks.fetch("a").handle((value, is) -> is).join() == error, "fetch: " + error.getClass());
+                    Tap.check(Tap.thrown(Throwable.class, "fetchWait", () -> tasks.fetchWait("b")) == error, "fetchWait: " + error.getClass());
+                    Tap.check(Tap.thrown(Throwable.class, "fetchAllWait", () -> tasks.fetchAllWait(List.of("c", "d"))) == error, "all: " + error.getClass());
+                }
+            }
+        });
+        tap.test("l05 an exception may close in its message", () -> {
+            AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
+            self.set(Scenarios.config().load(keys -> {
+                throw new RuntimeException() {
+                    @Override
+                    public String getMessage() {
+                        self.get().close();
+                        return "closed";
+                    }
+                };
+            }));
+            Tap.equal(Scenarios.statusOf(self.get().fetch("a").handle((value, error) -> error).get(60, TimeUnit.SECONDS)), Status.ERR_CLOSED, "the fetch");
+            self.get().closeAfter(0).get(60, TimeUnit.SECONDS);
+        });
+        tap.test("f04 a provider that changes its keys answers the same keys", () -> {
+            try (Tasks<String, String> tasks = Scenarios.config().load(keys -> {
+                Tap.thrown(UnsupportedOperationException.class, "reversed", () -> Collections.reverse(keys));
+                Tap.thrown(UnsupportedOperationException.class, "cleared", keys::clear);
+                return Map.of("a", "A", "b", "B");
+            })) {
+                Tap.equal(tasks.fetchAll(List.of("a", "b")).join(), List.of("A", "B"), "values");
+            }
+            try (Tasks<byte[], String> tasks = new Config<byte[], String>(Keys.BYTES).provide(request -> {
+                byte[] one = request.keys().get(0).clone();
+                request.keys().get(0)[0] = 9;
+                Tap.thrown(IllegalArgumentException.class, "the changed key", () -> request.fail(request.keys().get(0), new IOException("other")));
+                request.fail(one, new IOException("one"));
+                request.finish();
+            })) {
+                Tap.equal(tasks.results(List.of(new byte[] {1}, new byte[] {2})).join().get(0).error().getMessage(), "one", "the error");
+            }
+        });
+    }
+
+    private static void waits(Tap tap) {
+        tap.test("f21 a provider that waits for a key that it is to answer is refused", () -> {
+            AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
+            List<Status> refused = Scenarios.list();
+            Config<String, String> config = Scenarios.config().cacheTtlMs(60_000);
+            try (Tasks<String, String> tasks = config.provide(request -> {
+                String key = request.keys().get(0);
+                if (key.equals("a")) {
+                    refused.add(Tap.thrown(KvlightException.class, "fetchWait", () -> self.get().fetchWait("a")).status());
+                    refused.add(Tap.thrown(KvlightException.class, "all", () -> self.get().fetchAllWait(List.of("z", "a"))).status());
+                    refused.add(Tap.thrown(KvlightException.class, "join", () -> self.get().fetch("a").join()).status());
+                    refused.add(Tap.thrown(KvlightException.class, "get", () -> self.get().fetchMap(List.of("a")).get()).status());
+                    Tap.equal(self.get().fetchWait("b"), "B", "another key");
+                }
+                request.resolve(key, key.toUpperCase());
+                Tap.equal(self.get().fetchWait(key), key.toUpperCase(), "its own key, answered");
+                request.finish();
+            })) {
+                self.set(tasks);
+                Tap.equal(tasks.fetchWait("a"), "A", "the value");
+                Tap.equal(List.copyOf(refused), Collections.nCopies(4, Status.ERR_REENTRANT), "the statuses");
+            }
+        });
+        tap.test("f21 more callbacks than any machine has processors may wait for a fetch", () -> {
+            java.util.concurrent.CountDownLatch gate = new java.util.concurrent.CountDownLatch(1);
+            try (Tasks<String, String> tasks = Scenarios.config().tasksMaxRunning(8).loadOne(key -> {
+                if (key.equals("gate")) {
+                    gate.await();
+                }
+                return key;
+            })) {
+                AtomicInteger waiting = new AtomicInteger();
+                List<CompletableFuture<String>> all = new ArrayList<>();
+                for (int i = 0; i < 400; i++) {
+                    all.add(tasks.fetch("key " + i).thenApply(value -> {
+                        waiting.incrementAndGet();
+                        return tasks.fetch("gate").join();
+                    }));
+                }
+                Tap.busyUntil(() -> waiting.get() == 400);
+                gate.countDown();
+                for (CompletableFuture<String> one : all) {
+                    Tap.equal(one.get(60, TimeUnit.SECONDS), "gate", "the value");
+                }
+            }
+        });
+        tap.test("l05 a close does not wait for callbacks of other caches", () -> {
+            java.util.concurrent.CountDownLatch gate = new java.util.concurrent.CountDownLatch(1);
+            Tasks<String, String> other = Scenarios.users(Scenarios.config(), Scenarios.list());
+            for (int i = 0; i < 2 * Runtime.getRuntime().availableProcessors() + 8; i++) {
+                other.fetch("key " + i).thenRun(() -> {
+                    try {
+                        gate.await();
+                    } catch (InterruptedException e) {
+                        throw new AssertionError(e);
+                    }
+                });
+            }
+            ExecutorService own = Executors.newCachedThreadPool();
+            Tasks<String, String> tasks = Scenarios.users(Scenarios.config().callbackExecutor(own).dropped(value -> { }), Scenarios.list());
+            Tap.equal(tasks.fetch("a").get(60, TimeUnit.SECONDS), "user a", "the value");
+            CompletableFuture.runAsync(tasks::close, own).get(60, TimeUnit.SECONDS);
+            tasks.closeAfter(0).get(60, TimeUnit.SECONDS);
+            Tasks<String, String> plain = Scenarios.users(Scenarios.config(), Scenarios.list());
+            CompletableFuture.runAsync(plain::close, own).get(60, TimeUnit.SECONDS);
+            gate.countDown();
+            other.close();
+            own.shutdown();
+        });
+    }
+
+    // -- Mistakes of the program ------------------------------------------------------------------------------------------
+
+    /** Fails if the message of what a call throws does not contain a text. */
+    private static void refused(String what, Tap.Test call) {
+        Throwable error = Tap.thrown(Throwable.class, what, call);
+        Tap.check(String.valueOf(error.getMessage()).contains(what), error + " does not contain: " + what);
+    }
+
+    private static void mistakes(Tap tap) {
+        tap.test("l09 what is refused is named", () -> {
+            ManualClock clock = new ManualClock(0);
+            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().clock(clock), Scenarios.list())) {
+                refused("ttlMs", () -> tasks.put("a", "A", Terms.NONE.ttlMs(-5)));
+                refused("staleTtlMs", () -> tasks.put("a", "A", Terms.NONE.staleTtlMs(-2)));
+                refused("cost", () -> tasks.put("a", "A", Terms.NONE.cost(-3)));
+                refused("version", () -> tasks.put("a", "A", Terms.NONE.version("v".repeat(256))));
+                refused("tags", () -> tasks.put("a", "A", Terms.NONE.tags(Collections.nCopies(17, "t").toArray(String[]::new))));
+                refused("a tag has half", () -> tasks.put("a", "A", Terms.NONE.tags("\ud800")));
+                refused("a tag", () -> tasks.put("a", "A", Terms.NONE.tags("")));
+                refused("Terms.NONE", () -> tasks.put("a", "A", null));
+                refused("tag", () -> tasks.removeTag(null));
+                refused("keys", () -> tasks.fetchAll(null));
+                refused("path", () -> tasks.load(null, String::new));
+                refused("path", () -> tasks.save(null, String::getBytes));
+                refused("-5", () -> clock.advance(-5));
+                refused("-1", () -> new ManualClock(-1));
+                refused("TTL", () -> tasks.touch("a", 0));
+                refused("share", () -> tasks.trim(1.5));
+                refused("-1", () -> tasks.trimTo(-1));
+                refused("capacity", () -> tasks.resize(-1, 0));
+                refused("drain", () -> tasks.closeAfter(-2));
+                refused("NUL", () -> tasks.fetch("a", new FetchOptions().set("timeout_ms\0x", 5)));
+                Tap.equal(clock.nowMs(), 0L, "the time");
+            }
+            refused("NUL", () -> Scenarios.config().set("cache.policy", "lru\0x").cache());
+            try (Tasks<String, String> tasks = Scenarios.config().loadAsync(keys -> null)) {
+                refused("not a future", () -> tasks.fetchWait("a"));
+            }
+            try (Tasks<String, String> tasks = Scenarios.config().provide(request -> request.resolve("a", "A", Terms.NONE.ifAbsent()))) {
+                refused("for puts", () -> tasks.fetchWait("a"));
+            }
+            try (Tasks<String, String> tasks = new Config<String, String>(Keys.of(key -> null, bytes -> "")).load(keys -> Map.of())) {
+                refused("encodes keys returned null", () -> tasks.fetch("a"));
+            }
+            try (Tasks<String, String> tasks = new Config<String, String>(Keys.of(String::getBytes, bytes -> null)).load(keys -> Map.of())) {
+                refused("decodes keys returned null", () -> tasks.fetchWait("a"));
+            }
+        });
+        tap.test("s03 f17 the total cost saturates, and a negative cost concerns its own key", () -> {
+            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().cost(value -> value.equals("user bad") ? -1 : Long.MAX_VALUE), Scenarios.list())) {
+                List<kvlight.Result<String, String>> results = tasks.results(List.of("a", "bad", "b")).join();
+                Tap.equal(results.get(0).value() + results.get(2).value(), "user auser b", "the others");
+                Tap.check(results.get(1).error() instanceof IllegalArgumentException, "the error: " + results.get(1).error());
+                Tap.equal(tasks.cost(), Long.MAX_VALUE, "the total");
+                Tap.equal(tasks.stats().cost(), Long.MAX_VALUE, "the total in the statistics");
+                refused("-1", () -> tasks.put("c", "user bad"));
+            }
+        });
+        tap.test("s18 a load refuses keys of another type, and values that are null", () -> {
+            Path file = Files.createTempFile("kvlight", ".saved");
+            try (Cache<String, String> cache = Scenarios.config().cache()) {
+                cache.put("a", "A");
+                cache.save(file, String::getBytes);
+                refused("decodes values returned null", () -> cache.load(file, bytes -> null));
+                cache.clear();
+                refused("decodes values returned null", () -> cache.load(file, bytes -> null));
+                Tap.check(!cache.contains("a"), "nothing is stored");
+            }
+            try (Cache<Long, String> cache = new Config<Long, String>(Keys.LONGS).cache()) {
+                refused("not a long", () -> cache.load(file, String::new));
+                Tap.equal(cache.size(), 0L, "entries");
+                cache.put(-2L, "A");
+                cache.save(file, String::getBytes);
+            }
+            try (Cache<java.util.UUID, String> cache = new Config<java.util.UUID, String>(Keys.UUIDS).cache()) {
+                refused("not a UUID", () -> cache.load(file, String::new));
+            }
+            try (Cache<String, String> cache = Scenarios.config().cache()) {
+                refused("not UTF-8", () -> cache.load(file, String::new));
+                cache.put("\ufffd", "A");
+                Tap.equal(cache.iterator().next().getKey(), "\ufffd", "a key that looks like invalid UTF-8");
+            }
+            Files.delete(file);
+        });
+    }
+
     // -- Lifetimes --------------------------------------------------------------------------------------------------------
 
     /** How many threads the Tasks and Caches of this process have, those of the library included, by their names in the system. */
@@ -365,6 +609,50 @@ final class Faults {
             Tap.equal(List.copyOf(dropped), List.of("A"), "dropped when close returns");
             java.lang.ref.Reference.reachabilityFence(entries);
         });
+        tap.test("l04 a value that is stored several times is dropped once, when none of its entries is left", () -> {
+            List<String> dropped = Scenarios.list();
+            String value = "A";
+            try (Tasks<String, String> tasks = Scenarios.config().dropped(dropped::add).loadOne(key -> value)) {
+                tasks.put("a", value);
+                tasks.put("b", value);
+                tasks.put("b", value, Terms.NONE.ttlMs(60_000));
+                Tap.equal(tasks.fetch("c").join(), value, "the value");
+                tasks.refresh(List.of("c"));
+                Tap.busyUntil(() -> tasks.stats().loadsSucceeded() == 2);
+                tasks.remove("a");
+                tasks.put("other", "B");
+                tasks.remove("other");
+                Tap.busyUntil(() -> !dropped.isEmpty());
+                Tap.equal(List.copyOf(dropped), List.of("B"), "dropped while the cache has the other");
+                tasks.clear();
+                Tap.busyUntil(() -> dropped.size() == 2);
+                tasks.put("a", value);
+            }
+            Tap.equal(List.copyOf(dropped), List.of("B", "A", "A"), "dropped");
+        });
+        tap.test("l05 close returns after calls that ran out of stack", () -> {
+            for (int round = 0; round < 4; round++) {
+                Tasks<String, String> tasks = Scenarios.users(Scenarios.config(), Scenarios.list());
+                int kind = round;
+                for (int i = 0; i < 150; i++) {
+                    Thread deep = new Thread(null, () -> {
+                        try {
+                            overflow(tasks, kind);
+                        } catch (StackOverflowError e) {
+                            // What it was to do.
+                        }
+                    }, "deep", 200_000 + i % 75 * 512);
+                    deep.start();
+                    deep.join();
+                }
+                CompletableFuture.runAsync(tasks::close).get(60, TimeUnit.SECONDS);
+            }
+        });
+        tap.test("l08 the thread for what is dropped ends when nothing is open", () -> {
+            long before = cleaners();
+            usedApart();
+            Tap.collectedUntil(() -> cleaners() <= before, "the thread stays");
+        });
         tap.test("a request that is dropped unfinished fails its open keys", () -> {
             try (Tasks<String, String> tasks = Scenarios.config().provide(request -> request.resolve("a", "A"))) {
                 CompletableFuture<List<kvlight.Result<String, String>>> fetched = tasks.results(List.of("a", "b"));
@@ -398,36 +686,24 @@ final class Faults {
         });
     }
 
+    private static long cleaners() {
+        return Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().equals("kvlight cleaner")).count();
+    }
+
+    private static int overflow(Tasks<String, String> tasks, int kind) {
+        switch (kind) {
+            case 0 -> tasks.take("a");
+            case 1 -> tasks.fetch("key");
+            case 2 -> tasks.fetchEach(List.of("a", "key"), result -> { });
+            default -> tasks.put("a", "A", Terms.NONE.tags("t"));
+        }
+        return overflow(tasks, kind) + 1;
+    }
+
     // -- Loading ------------------------------------------------------------------------------------------------------
 
     private static void loading(Tap tap) {
-        tap.test("two class loaders can each load the package", () -> {
-            URL[] places = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).filter(place -> !place.contains("jna")).map(place -> {
-                try {
-                    return Path.of(place).toUri().toURL();
-                } catch (IOException e) {
-                    throw new AssertionError(e);
-                }
-            }).toArray(URL[]::new);
-            ClassLoader jna = new ClassLoader(ClassLoader.getPlatformClassLoader()) {
-                @Override
-                protected Class<?> findClass(String name) throws ClassNotFoundException {
-                    if (name.startsWith("com.sun.jna.")) {
-                        return Class.forName(name);
-                    }
-                    throw new ClassNotFoundException(name);
-                }
-            };
-            for (int i = 0; i < 2; i++) {
-                try (URLClassLoader loader = new URLClassLoader(places, jna)) {
-                    Class<?> apart = loader.loadClass("Faults$Apart");
-                    Tap.check(apart != Apart.class, "a class of its own");
-                    var run = apart.getDeclaredMethod("run");
-                    run.setAccessible(true);
-                    Tap.equal(run.invoke(null), "user a", "value");
-                }
-            }
-        });
+        tap.test("two class loaders can each load the package", () -> Tap.check(usedApart() != usedApart(), "two class loaders"));
         tap.test("each use of a library that does not load throws the real cause", () -> {
             String said = child(List.of("-Dkvlight.library=/nowhere/libkvlight.so"), "Faults$Twice", 0);
             Tap.equal(said.split("kvlight: no library found; tried /nowhere/libkvlight.so \\(", -1).length, 3, said);
@@ -455,6 +731,34 @@ final class Faults {
             Tap.equal(said.split("kvlight: JNA is not on the class path", -1).length, 3, said);
         });
         tap.test("the JVM exits with fetches in progress", () -> child(List.of(), "Faults", 0, "exit"));
+    }
+
+    /** Uses the package in a class loader of its own, which has this JVM's JNA; returns the loader. */
+    private static ClassLoader usedApart() throws Exception {
+        URL[] places = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).filter(place -> !place.contains("jna")).map(place -> {
+            try {
+                return Path.of(place).toUri().toURL();
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+        }).toArray(URL[]::new);
+        ClassLoader jna = new ClassLoader(ClassLoader.getPlatformClassLoader()) {
+            @Override
+            protected Class<?> findClass(String name) throws ClassNotFoundException {
+                if (name.startsWith("com.sun.jna.")) {
+                    return Class.forName(name);
+                }
+                throw new ClassNotFoundException(name);
+            }
+        };
+        try (URLClassLoader loader = new URLClassLoader(places, jna)) {
+            Class<?> apart = loader.loadClass("Faults$Apart");
+            Tap.check(apart != Apart.class, "a class of its own");
+            var run = apart.getDeclaredMethod("run");
+            run.setAccessible(true);
+            Tap.equal(run.invoke(null), "user a", "value");
+            return loader;
+        }
     }
 
     /** What each class loader runs. */

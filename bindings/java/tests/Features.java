@@ -172,7 +172,6 @@ final class Features {
                 Tap.thrown(IllegalArgumentException.class, "another key", () -> request.notModified("b"));
                 request.resolve("a", null);
                 request.finish();
-                Tap.equal(Tap.thrown(KvlightException.class, "finished", request::finish).status(), Status.ERR_ALREADY_ANSWERED, "twice");
             })) {
                 Tap.equal(tasks.fetch("a").join(), null, "the key");
                 Tap.check(why.get() != null, "it was thrown");

@@ -135,7 +135,10 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
      * {@link #removalListener}, {@link Tasks#fetchEach} and {@link FetchOptions#progress}. The default is a small pool for all of this process, which
      * starts more threads for those that wait for futures. If such functions block in other ways, set an executor with enough threads.
      *
-     * @param executor runs them; what it rejects runs on the thread that reads the library's events
+     * <p>What the executor rejects, and what it runs inside of {@link Executor#execute}, runs on the thread that reads the library's events. There a
+     * function must neither block nor wait for a future, since no event is read meanwhile.
+     *
+     * @param executor runs them; must not be {@code Runnable::run} unless these functions are short and wait for nothing
      * @return this
      */
     public Config<K, V> callbackExecutor(Executor executor) {
@@ -148,6 +151,9 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
      * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed, and not for values that are being passed to
      * the second tier at the close. {@link Store#close} waits for the calls, unless it is called by a function that the cache itself runs on this
      * executor. Anything else that runs on an executor of a single thread must not call close: it would wait for calls that need that thread.
+     *
+     * <p>A value that is stored several times, such as one that is put under two keys, or that the provider returns again, is reported once, when none
+     * of its entries is left. That is decided by identity, not by {@code equals}.
      *
      * @param function receives values, to close them for example
      * @return this
@@ -188,7 +194,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     /**
      * What values cost: {@link #cacheCostLimit} limits the total. Without this function they cost 0, unless {@link Terms#cost} says otherwise.
      *
-     * @param function returns the cost of a value, in bytes; runs on the thread that stores the value
+     * @param function returns the cost of a value, in bytes, 0 or above; runs on the thread that stores the value. If it throws, or returns less, the
+     *         put fails, or the key that the provider has answered.
      * @return this
      */
     public Config<K, V> cost(ToLongFunction<? super V> function) {

@@ -6,6 +6,8 @@ import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.IdentityHashMap;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -39,10 +41,13 @@ final class Engine {
     private final Executor callbacks;
     /** Whether the program has a function for dropped values or removals: then the end waits for the executor for callbacks. */
     private final boolean reportsDrops;
+    /** How many numbers in {@link #objects} each value has; null without a function for dropped values. Guarded by itself. */
+    private final Map<Object, Integer> holds;
     /** The function that the library calls to validate a key: it must exist for as long as the library may call it. Null without a validator. */
     private final Validation validation;
     private final Consumer<Throwable> failureHandler;
     private final Runnable atEnd;
+    /** Completed at the end. No code of the program depends on it directly. */
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private final boolean readsStoreFirst;
     /** The connection of {@link Config#l2Url}, or null. It uses the engine until it is stopped. */
@@ -72,6 +77,7 @@ final class Engine {
         callbacks = config.callbackExecutor();
         failureHandler = config.failureHandler();
         reportsDrops = config.dropped() != null || config.removalListener() != null;
+        holds = config.dropped() == null ? null : new IdentityHashMap<>();
         validation = config.validator() == null ? null : new Validation(this::isValid);
         serial = new SerialExecutor(this::callBack, this::report);
         this.atEnd = atEnd;
@@ -177,10 +183,12 @@ final class Engine {
         return isOpen;
     }
 
-    void enter() {
-        if (!gate.enter()) {
+    Gate.Pass enter() {
+        Gate.Pass pass = gate.enter();
+        if (pass == null) {
             throw KvlightException.closed();
         }
+        return pass;
     }
 
     /** Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the library dropped it. */
@@ -188,18 +196,33 @@ final class Engine {
         if (value == null) {
             return NativeApi.kvl_value_null();
         }
+        if (holds != null) {
+            synchronized (holds) {
+                holds.merge(value, 1, Integer::sum);
+            }
+        }
         long number = objects.add(value);
-        int status = NativeApi.kvl_value_new_object_on(queue, number, Math.max(cost, 0), 0, scratch.out(0));
+        int status = NativeApi.kvl_value_new_object_on(queue, number, cost, 0, scratch.out(0));
         if (status < 0) {
             objects.remove(number);
+            isLast(value);
             throw KvlightException.of(status, null, null);
         }
         return scratch.longAt(0);
     }
 
-    /** Creates a kvl_error_t for an exception. The exception is kept like a value. */
-    long newError(Throwable exception) {
-        byte[] message = messageOf(exception).getBytes(StandardCharsets.UTF_8);
+    /** Notes that a value has a number less; returns whether it was the last one. */
+    private boolean isLast(Object value) {
+        if (holds == null) {
+            return true;
+        }
+        synchronized (holds) {
+            return holds.computeIfPresent(value, (same, count) -> count == 1 ? null : count - 1) == null;
+        }
+    }
+
+    /** Creates a kvl_error_t for an exception with what {@link #messageOf} returns. The exception is kept like a value. */
+    long newError(Throwable exception, byte[] message) {
         int flags = (exception instanceof Permanent ? NativeApi.ERROR_F_PERMANENT : 0) | (exception instanceof Gone ? NativeApi.ERROR_F_NO_STALE : 0);
         long number = objects.add(new Outcome.Raised(exception));
         try (Scratch scratch = Scratch.of(message.length)) {
@@ -216,37 +239,35 @@ final class Engine {
         }
     }
 
-    /** The message of an exception. Its getMessage may be code of the program, and throw. */
-    private static String messageOf(Throwable exception) {
+    /** The message of an exception. Its getMessage may be code of the program, which may throw anything, or close. */
+    static byte[] messageOf(Throwable exception) {
+        String message = null;
         try {
-            String message = exception.getMessage();
-            return message == null ? exception.getClass().getName() : message;
-        } catch (RuntimeException | StackOverflowError e) {
-            return exception.getClass().getName();
+            message = exception.getMessage();
+        } catch (Throwable e) {
+            // Its own failure reaches nobody: the exception itself does.
         }
+        return (message == null ? exception.getClass().getName() : message).getBytes(StandardCharsets.UTF_8);
     }
 
     /** Asks the program whether a key is valid: on the thread of a call, inside the gate. */
     private boolean isValid(byte[] key) {
         Store<?, ?> store = owner.get();
-        enterProgram();
+        int[] calls = programCalls();
+        calls[0]++;
         try {
             return store == null || store.isValid(key);
         } catch (Throwable e) {
             report(e);
             return false;
         } finally {
-            leaveProgram();
+            calls[0]--;
         }
     }
 
-    /** Notes that the thread runs code of the program inside a call, where close must not wait. Ended by {@link #leaveProgram}. */
-    static void enterProgram() {
-        PROGRAM_CALLS.get()[0]++;
-    }
-
-    static void leaveProgram() {
-        PROGRAM_CALLS.get()[0]--;
+    /** How many calls that run code of the program this thread is in. The caller counts its own there: close must not wait inside. */
+    static int[] programCalls() {
+        return PROGRAM_CALLS.get();
     }
 
     // -- For results --------------------------------------------------------------------------------------------------
@@ -273,7 +294,8 @@ final class Engine {
 
     /** Starts to close, at once or after a drain of this many milliseconds (-1: without a limit). Never waits. May be called again. */
     void close(long drainMs) {
-        if (!gate.enter()) {
+        Gate.Pass pass = gate.enter();
+        if (pass == null) {
             return;
         }
         try {
@@ -286,7 +308,7 @@ final class Engine {
                 isOpen = false;
             }
         } finally {
-            gate.leave();
+            pass.isTaken = 0;
         }
     }
 
@@ -295,9 +317,12 @@ final class Engine {
         held = store;
     }
 
-    /** Completes when all is freed and the program's functions for dropped values and removals have run. */
+    /**
+     * Completes when all is freed and the program's functions for dropped values and removals have run: on a thread of its own, since functions of
+     * the program may depend on it, and other functions may block any pool.
+     */
     CompletableFuture<Void> ended() {
-        return ended.copy();
+        return ended.thenRunAsync(() -> { }, Pools::runAlone);
     }
 
     /** Waits for the end, unless the calling thread is one that the end waits for. */
@@ -328,11 +353,10 @@ final class Engine {
             }
             held = null;
             atEnd.run();
-            Runnable end = () -> ended.complete(null);
             if (reportsDrops) {
-                serial.execute(end);
+                serial.execute(() -> ended.complete(null));
             } else {
-                CallbackJob.execute(Pools.CALLBACKS, end);
+                ended.complete(null);
             }
         }
     }
@@ -400,7 +424,7 @@ final class Engine {
 
     private void reportDrop(Object object) {
         Store<?, ?> store = owner.get();
-        if (store != null && object != null && !(object instanceof Outcome.Raised)) {
+        if (store != null && object != null && !(object instanceof Outcome.Raised) && isLast(object)) {
             store.drop(object);
         }
     }

@@ -61,7 +61,7 @@ public final class Entries<K, V> implements Iterator<Map.Entry<K, V>>, AutoClose
     private Map.Entry<K, V> read() {
         byte[] key;
         V value;
-        store.enter();
+        Gate.Pass pass = store.enter();
         try (Scratch scratch = Scratch.of(NativeApi.Result.SIZE + 8)) {
             int at = scratch.struct(NativeApi.Result.SIZE);
             int status = KvlightException.check(NativeApi.kvl_iterator_next(handle, scratch.addressOf(at), NativeApi.Result.SIZE));
@@ -73,7 +73,8 @@ public final class Entries<K, V> implements Iterator<Map.Entry<K, V>>, AutoClose
             key = Memory.bytes(memory.getLong(at + NativeApi.Result.KEY), memory.getLong(at + NativeApi.Result.KEY_LEN));
             value = status == NativeApi.VALUE ? Outcome.value(store.engine.objects, memory, at) : null;
         } finally {
-            store.leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(store);
             Reference.reachabilityFence(this);
         }
         return new AbstractMap.SimpleImmutableEntry<>(store.keys.key(key), value);

@@ -32,6 +32,13 @@ public final class KvlightException extends RuntimeException {
         return status;
     }
 
+    /** Throws an exception for an argument that is out of range. */
+    static void checkArgument(boolean isValid, String rule) {
+        if (!isValid) {
+            throw of(NativeApi.ERR_INVALID_ARG, "kvlight: " + rule, null);
+        }
+    }
+
     static KvlightException of(int status, String message, Throwable cause) {
         String text = message == null || message.isEmpty() ? Memory.text(NativeApi.kvl_status_message(status)) : message;
         return new KvlightException(Status.of(status), text, cause);

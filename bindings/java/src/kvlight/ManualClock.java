@@ -10,6 +10,7 @@ public final class ManualClock {
      * @param nowMs its initial time in milliseconds, 0 or above
      */
     public ManualClock(long nowMs) {
+        KvlightException.checkArgument(nowMs >= 0, "a clock begins at 0 ms or later, not at " + nowMs);
         Library.require();
         try (Scratch scratch = Scratch.of(0)) {
             KvlightException.check(NativeApi.kvl_clock_new_manual(nowMs, scratch.out(0)));
@@ -25,6 +26,7 @@ public final class ManualClock {
      * @param ms milliseconds, 0 or above
      */
     public void advance(long ms) {
+        KvlightException.checkArgument(ms >= 0, "a clock is advanced by 0 ms or more, not by " + ms);
         try {
             KvlightException.check(NativeApi.kvl_clock_advance(handle, ms));
         } finally {

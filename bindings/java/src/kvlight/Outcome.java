@@ -43,11 +43,20 @@ final class Outcome {
         return KvlightException.of(NativeApi.kvl_error_status(error), message, cause == 0 ? null : error(objects, cause));
     }
 
+    /** What the exception says. Its message may be code of the program, which may throw anything. */
+    static String textOf(Throwable error) {
+        try {
+            return error.toString();
+        } catch (Throwable e) {
+            return error.getClass().getName();
+        }
+    }
+
     /** The exception as one that any method may throw: a checked one becomes the cause of a CompletionException. An Error is thrown at once. */
     static RuntimeException unchecked(Throwable error) {
         if (error instanceof Error fatal) {
             throw fatal;
         }
-        return error instanceof RuntimeException plain ? plain : new CompletionException(error);
+        return error instanceof RuntimeException plain ? plain : new CompletionException(textOf(error), error);
     }
 }

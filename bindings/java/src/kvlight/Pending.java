@@ -2,8 +2,10 @@ package kvlight;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -16,6 +18,7 @@ import java.util.function.Function;
  */
 abstract class Pending<K, V> {
     final Tasks<K, V> tasks;
+    private final List<byte[]> encoded;
 
     /** The kvl_fetch_t; 0 once the fetch can no longer be cancelled. Guarded by this object. */
     private long handle;
@@ -25,8 +28,10 @@ abstract class Pending<K, V> {
     /** Runs the reports of progress, one at a time, and after them the job that ends the fetch; null if no progress is reported. */
     private SerialExecutor order;
 
-    Pending(Tasks<K, V> tasks) {
+    /** `encoded`: the keys, as bytes. */
+    Pending(Tasks<K, V> tasks, List<byte[]> encoded) {
         this.tasks = tasks;
+        this.encoded = encoded;
     }
 
     final synchronized void begin(long handle, FetchOptions options) {
@@ -86,6 +91,8 @@ abstract class Pending<K, V> {
      */
     static final class Cancellable<T> extends CompletableFuture<T> {
         private volatile Pending<?, ?> pending;
+        /** The exception of a fetch that has failed. A get of a future throws the cause in place of a CompletionException. */
+        private Throwable failure;
 
         Cancellable(Pending<?, ?> pending) {
             this.pending = pending;
@@ -101,12 +108,45 @@ abstract class Pending<K, V> {
             return isCancelled;
         }
 
+        @Override
+        public T get() throws InterruptedException, ExecutionException {
+            refuseEndlessWait();
+            return super.get();
+        }
+
+        @Override
+        public T join() {
+            refuseEndlessWait();
+            return super.join();
+        }
+
+        /** Waits, and throws the exception of a fetch that has failed as {@link Outcome#unchecked} does. */
+        T await() throws InterruptedException {
+            try {
+                return get();
+            } catch (InterruptedException e) {
+                throw e;
+            } catch (Throwable e) {
+                // An ExecutionException or, if the message of the exception is code of the program, what that has thrown.
+                throw Outcome.unchecked(failure == null ? e : failure);
+            }
+        }
+
+        private void refuseEndlessWait() {
+            Pending<?, ?> fetch = pending;
+            if (fetch != null && !isDone() && Request.isAnswering(fetch.tasks, fetch.encoded)) {
+                throw KvlightException.of(NativeApi.ERR_REENTRANT,
+                        "kvlight: the provider waits for a key that it is to answer itself, so this wait could never end", null);
+            }
+        }
+
         void settle(T value) {
             pending = null;
             complete(value);
         }
 
         void fail(Throwable error) {
+            failure = error;
             pending = null;
             completeExceptionally(error);
         }
@@ -118,8 +158,8 @@ abstract class Pending<K, V> {
         /** Whether nobody but a waiting thread has the future: then completing it runs no code of the program. */
         private final boolean isPrivate;
 
-        One(Tasks<K, V> tasks, boolean isPrivate) {
-            super(tasks);
+        One(Tasks<K, V> tasks, byte[] key, boolean isPrivate) {
+            super(tasks, List.of(key));
             this.isPrivate = isPrivate;
         }
 
@@ -158,8 +198,8 @@ abstract class Pending<K, V> {
         private final Function<List<Result<K, V>>, T> form;
         private final boolean isPrivate;
 
-        All(Tasks<K, V> tasks, List<K> keys, Function<List<Result<K, V>>, T> form, boolean isPrivate) {
-            super(tasks);
+        All(Tasks<K, V> tasks, List<K> keys, byte[][] encoded, Function<List<Result<K, V>>, T> form, boolean isPrivate) {
+            super(tasks, Arrays.asList(encoded));
             this.keys = keys;
             this.form = form;
             this.isPrivate = isPrivate;
@@ -222,8 +262,8 @@ abstract class Pending<K, V> {
         private final Consumer<? super Result<K, V>> consumer;
         private final SerialExecutor order;
 
-        Each(Tasks<K, V> tasks, List<K> keys, Consumer<? super Result<K, V>> consumer) {
-            super(tasks);
+        Each(Tasks<K, V> tasks, List<K> keys, byte[][] encoded, Consumer<? super Result<K, V>> consumer) {
+            super(tasks, Arrays.asList(encoded));
             this.keys = keys;
             this.consumer = consumer;
             order = newSerialExecutor();

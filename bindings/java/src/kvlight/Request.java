@@ -1,6 +1,7 @@
 package kvlight;
 
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -17,8 +18,9 @@ import java.util.function.Function;
 
 /**
  * Keys for a provider to answer, now or later, from any thread. {@link #finish} ends the request: until then its slot is taken (tasks.max_running).
- * The open keys of a request that is dropped unfinished fail with {@link Status#ERR_UNANSWERED} when it is collected. After the Tasks was closed,
- * answers throw a {@link KvlightException} with {@link Status#ERR_CLOSED}.
+ * The open keys of a request that is dropped unfinished fail with {@link Status#ERR_UNANSWERED} when it is collected. The first answer for each key
+ * counts: an answer for a key that has one, or of a request that is finished, is not in time. After the Tasks was closed, answers throw a {@link
+ * KvlightException} with {@link Status#ERR_CLOSED}.
  *
  * @param <K> the type of the keys
  * @param <V> the type of the values
@@ -28,8 +30,15 @@ public final class Request<K, V> {
     private final Handle handle;
     private final Cleaner.Cleanable cleanable;
     private List<K> keys;
+    /** The keys as the library has them: the program may change those that it received, if they are arrays for example. */
+    private List<byte[]> encoded;
     private Map<ByteBuffer, Integer> positions;
     private Runnable onCancel;
+    /** The request whose provider this request's provider runs inside of, on the same thread; null: none. */
+    private Request<?, ?> outer;
+
+    /** The request whose provider the thread is running. */
+    private static final ThreadLocal<Request<?, ?>> RUNNING = new ThreadLocal<>();
 
     /** The kvl_request_t, with the lock that a call with it holds. This object also frees the handle when the request is collected. */
     private static final class Handle implements Runnable {
@@ -76,7 +85,7 @@ public final class Request<K, V> {
      *
      * @param key the key; one that was not asked for is stored as well
      * @param value its value; null: there is no such record
-     * @return whether the answer was in time; a late one is stored nevertheless, unless something newer is stored
+     * @return whether the answer was in time; one after the attempt timed out is stored nevertheless, unless something newer is stored
      */
     public boolean resolve(K key, V value) {
         return resolve(key, value, Terms.NONE);
@@ -88,7 +97,7 @@ public final class Request<K, V> {
      * @param key the key; one that was not asked for is stored as well
      * @param value its value; null: there is no such record
      * @param terms how long it is kept, its version and tags, and so on
-     * @return whether the answer was in time; a late one is stored nevertheless, unless something newer is stored
+     * @return whether the answer was in time; one after the attempt timed out is stored nevertheless, unless something newer is stored
      */
     public boolean resolve(K key, V value, Terms terms) {
         byte[] bytes = tasks.keys.bytes(key);
@@ -112,15 +121,15 @@ public final class Request<K, V> {
      * Returns the stored entry of a key, expired or not. With it a provider can ask its source whether the record has changed.
      *
      * @param key one of the keys
-     * @return the value, its age and its version; null if the store has no entry of the key
+     * @return the value, its age and its version; null if the store has no entry of the key, or the request is finished
      */
     public Stale<V> stale(K key) {
         int at = position(key);
-        tasks.enter();
+        Gate.Pass pass = tasks.enter();
         try (Scratch scratch = Scratch.of(0)) {
             scratch.clear(4);
             int status = call(request -> NativeApi.kvl_request_stale(request, at, scratch.out(0), scratch.out(1), scratch.out(2)));
-            if (status == NativeApi.MISS) {
+            if (status == NativeApi.MISS || status == NativeApi.LATE) {
                 return null;
             }
             long value = scratch.longAt(0);
@@ -128,7 +137,8 @@ public final class Request<K, V> {
             long ageMs = scratch.longAt(1);
             return new Stale<>(value == 0 ? null : tasks.cast(tasks.taken(value)), ageMs, new String(version, StandardCharsets.UTF_8));
         } finally {
-            tasks.leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(tasks);
         }
     }
 
@@ -152,8 +162,8 @@ public final class Request<K, V> {
      */
     public boolean notModified(K key, Terms terms) {
         int at = position(key);
-        Terms.Packed packed = terms.packed();
-        tasks.enter();
+        Terms.Packed packed = Terms.ofAnswer(terms);
+        Gate.Pass pass = tasks.enter();
         try (Scratch scratch = Scratch.of(packed == null ? 0 : packed.size())) {
             long stated = packed == null ? 0 : packed.write(scratch);
             int status = call(request -> NativeApi.kvl_request_not_modified(request, at, stated));
@@ -162,11 +172,12 @@ public final class Request<K, V> {
             }
             return status == NativeApi.OK;
         } finally {
-            tasks.leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(tasks);
         }
     }
 
-    /** Finishes the request: keys without an answer are remembered as absent. Has no effect if the Tasks was closed. */
+    /** Finishes the request: keys without an answer are remembered as absent. Has no effect if it is finished already, or the Tasks was closed. */
     public void finish() {
         try {
             call(NativeApi::kvl_request_finish_nulls);
@@ -178,7 +189,7 @@ public final class Request<K, V> {
     }
 
     /**
-     * Finishes the request: keys without an answer fail. Has no effect if the Tasks was closed.
+     * Finishes the request: keys without an answer fail. Has no effect if it is finished already, or the Tasks was closed.
      *
      * @param error reaches every caller that waits for one of them, unchanged
      */
@@ -286,12 +297,45 @@ public final class Request<K, V> {
 
     /** Runs the provider. If it throws, the open keys fail. */
     void run(Config.Provider<K, V> provider) {
+        outer = RUNNING.get();
+        RUNNING.set(this);
         try {
-            keys = readKeys();
+            readKeys();
             provider.provide(this);
         } catch (Throwable e) {
             giveUp(e);
+        } finally {
+            if (outer == null) {
+                RUNNING.remove();
+            } else {
+                RUNNING.set(outer);
+                outer = null;
+            }
         }
+    }
+
+    /**
+     * Whether the thread runs a provider of these Tasks that has one of these keys still to answer. To wait for that key on this thread could never
+     * end.
+     */
+    static boolean isAnswering(Tasks<?, ?> tasks, List<byte[]> waited) {
+        for (Request<?, ?> request = RUNNING.get(); request != null; request = request.outer) {
+            if (request.tasks == tasks && request.hasOpen(waited)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean hasOpen(List<byte[]> some) {
+        Map<ByteBuffer, Integer> all = positions();
+        for (byte[] key : some) {
+            Integer at = all.get(ByteBuffer.wrap(key));
+            if (at != null && ask(request -> NativeApi.kvl_request_is_wanted(request, at)) != 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Fails the open keys, unless the request was finished or the cache closed meanwhile: then every waiter has its outcome. */
@@ -317,6 +361,7 @@ public final class Request<K, V> {
 
     /** Answers all keys from the map of a future; cancels the future when the request is no longer wanted. */
     void answerLater(CompletionStage<? extends Map<K, V>> stage) {
+        Objects.requireNonNull(stage, "kvlight: the provider returned null, and not a future");
         cancelWhenUnwanted(List.of(stage.toCompletableFuture()));
         stage.whenComplete((rows, error) -> {
             if (error != null) {
@@ -415,37 +460,51 @@ public final class Request<K, V> {
         }
     }
 
-    private List<K> readKeys() {
-        List<K> read = new ArrayList<>();
+    private void readKeys() {
+        List<byte[]> read = new ArrayList<>();
         synchronized (handle) {
             int count = Math.toIntExact(NativeApi.kvl_request_len(handle.request));
             ByteBuffer slices = Memory.view(NativeApi.kvl_request_keys(handle.request), (long) count * NativeApi.Slice.SIZE);
             for (int i = 0; i < count; i++) {
                 int at = i * NativeApi.Slice.SIZE;
-                byte[] key = Memory.bytes(slices.getLong(at + NativeApi.Slice.DATA), slices.getLong(at + NativeApi.Slice.LEN));
-                read.add(tasks.keys.key(key));
+                read.add(Memory.bytes(slices.getLong(at + NativeApi.Slice.DATA), slices.getLong(at + NativeApi.Slice.LEN)));
             }
         }
-        return List.copyOf(read);
+        encoded = read;
+        List<K> decoded = new ArrayList<>(read.size());
+        read.forEach(key -> decoded.add(tasks.keys.key(key.clone())));
+        keys = List.copyOf(decoded);
     }
 
-    private synchronized int position(K key) {
+    private synchronized Map<ByteBuffer, Integer> positions() {
         if (positions == null) {
             Map<ByteBuffer, Integer> found = new HashMap<>();
-            for (int i = 0; i < keys.size(); i++) {
-                found.put(ByteBuffer.wrap(tasks.keys.bytes(keys.get(i))), i);
+            for (int i = 0; i < encoded.size(); i++) {
+                found.put(ByteBuffer.wrap(encoded.get(i)), i);
             }
             positions = found;
         }
-        Integer at = positions.get(ByteBuffer.wrap(tasks.keys.bytes(key)));
+        return positions;
+    }
+
+    private int position(K key) {
+        Integer at = positions().get(ByteBuffer.wrap(tasks.keys.bytes(key)));
         if (at == null) {
             throw new IllegalArgumentException("kvlight: the request does not have the key " + key);
         }
         return at;
     }
 
+    /** Answers one key with a value. If the function for costs throws, that key alone fails. */
     private void resolveAt(int at, V value) {
-        answer(value, Terms.NONE, 0, (request, scratch, made, stated) -> NativeApi.kvl_request_resolve(request, at, made, stated));
+        long cost;
+        try {
+            cost = tasks.costOf(value, Terms.NONE);
+        } catch (Throwable e) {
+            failAt(at, e);
+            return;
+        }
+        answer(value, null, cost, 0, (request, scratch, made, stated) -> NativeApi.kvl_request_resolve(request, at, made, stated));
     }
 
     private void failAt(int at, Throwable error) {
@@ -458,9 +517,13 @@ public final class Request<K, V> {
     }
 
     private boolean answer(V value, Terms terms, int room, Answer answer) {
-        Terms.Packed packed = terms.packed();
+        Terms.Packed packed = Terms.ofAnswer(terms);
         long cost = tasks.costOf(value, terms);
-        tasks.enter();
+        return answer(value, packed, cost, room, answer);
+    }
+
+    private boolean answer(V value, Terms.Packed packed, long cost, int room, Answer answer) {
+        Gate.Pass pass = tasks.enter();
         try (Scratch scratch = Scratch.of(room + (packed == null ? 0 : packed.size()))) {
             long made = tasks.engine.newValue(value, cost, scratch);
             try {
@@ -470,7 +533,8 @@ public final class Request<K, V> {
                 NativeApi.kvl_value_release(made);
             }
         } finally {
-            tasks.leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(tasks);
         }
     }
 
@@ -481,25 +545,26 @@ public final class Request<K, V> {
 
     private int withError(Throwable error, Failure failure) {
         Objects.requireNonNull(error, "error");
-        tasks.enter();
+        byte[] message = Engine.messageOf(error); // Code of the program, so it runs outside the gate.
+        Gate.Pass pass = tasks.enter();
         try {
-            long made = tasks.engine.newError(error);
+            long made = tasks.engine.newError(error, message);
             try {
                 return call(request -> failure.call(request, made));
             } finally {
                 NativeApi.kvl_error_release(made);
             }
         } finally {
-            tasks.leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(tasks);
         }
     }
 
+    /** Makes a call; the result is LATE if the key has an answer already, or the request is finished. */
     private int call(Call call) {
         synchronized (handle) {
-            if (handle.request == 0) {
-                throw KvlightException.of(NativeApi.ERR_ALREADY_ANSWERED, "kvlight: the request is finished", null);
-            }
-            return KvlightException.check(call.call(handle.request));
+            int status = handle.request == 0 ? NativeApi.ERR_ALREADY_ANSWERED : call.call(handle.request);
+            return status == NativeApi.ERR_ALREADY_ANSWERED ? NativeApi.LATE : KvlightException.check(status);
         }
     }
 

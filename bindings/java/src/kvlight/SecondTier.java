@@ -1,6 +1,7 @@
 package kvlight;
 
 import java.util.List;
+import java.util.Objects;
 
 /**
  * A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several processes
@@ -41,6 +42,18 @@ public interface SecondTier {
      */
     record Hit(byte[] data, long ttlLeftMs, byte[] token) implements Found {
         /**
+         * A hit.
+         *
+         * @param data the data of its {@link Entry}
+         * @param ttlLeftMs what is left of its TTL, in milliseconds
+         * @param token identifies this entry
+         */
+        public Hit {
+            Objects.requireNonNull(data, "data");
+            Objects.requireNonNull(token, "token");
+        }
+
+        /**
          * A hit without a token, whose remaining TTL is unknown.
          *
          * @param data the data of its {@link Entry}
@@ -55,7 +68,16 @@ public interface SecondTier {
      *
      * @param token the lease that was granted; empty: none
      */
-    record Vacant(byte[] token) implements Found {}
+    record Vacant(byte[] token) implements Found {
+        /**
+         * An absent entry.
+         *
+         * @param token the lease that was granted
+         */
+        public Vacant {
+            Objects.requireNonNull(token, "token");
+        }
+    }
 
     /** The key has no entry, and another process has its lease: it is looked up again, for at most {@link Settings#l2WaitMs}. */
     record Leased() implements Found {}

@@ -75,11 +75,11 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * @return a map with an entry for each key that is in the cache, null for one that is known to be absent, in the order of the keys
      */
     public Map<K, V> getAll(Collection<? extends K> keys) {
-        List<K> asked = new ArrayList<>(keys);
+        List<K> asked = copyOf(keys);
         byte[][] bytes = bytesOf(asked);
         Object[] values = new Object[bytes.length];
         long room = Scratch.sizeOf(bytes) + 16L * bytes.length;
-        enter();
+        Gate.Pass pass = enter();
         try (Scratch scratch = Scratch.of(room)) {
             int handles = scratch.struct(8 * bytes.length);
             int statuses = scratch.struct((4 * bytes.length + 7) & ~7);
@@ -90,7 +90,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
                 values[i] = status == NativeApi.VALUE ? taken(scratch.memory.getLong(handles + 8 * i)) : status == NativeApi.NULL ? null : MISSING;
             }
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
         Map<K, V> found = new LinkedHashMap<>();
         for (int i = 0; i < values.length; i++) {
@@ -135,9 +136,9 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      */
     public boolean put(K key, V value, Terms terms) {
         byte[] bytes = keys.bytes(key);
-        Terms.Packed packed = terms.packed();
+        Terms.Packed packed = Terms.ofPut(terms);
         long cost = costOf(value, terms);
-        enter();
+        Gate.Pass pass = enter();
         try (Scratch scratch = Scratch.of(bytes.length + (packed == null ? 0 : packed.size()))) {
             long handle = engine.newValue(value, cost, scratch);
             try {
@@ -147,7 +148,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
                 NativeApi.kvl_value_release(handle);
             }
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -165,7 +167,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         Object equal = expected;
         for (;;) {
             Object stored;
-            enter();
+            Gate.Pass pass = enter();
             try (Scratch scratch = Scratch.of(bytes.length)) {
                 long at = scratch.bytes(bytes);
                 scratch.clear(1);
@@ -183,7 +185,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
                     NativeApi.kvl_value_release(old);
                 }
             } finally {
-                leave();
+                pass.isTaken = 0;
+                Reference.reachabilityFence(this);
             }
             // equals is code of the program, so it runs outside the gate.
             if (!Objects.equals(stored, expected)) {
@@ -205,10 +208,13 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * Gives an entry a new TTL.
      *
      * @param key the key
-     * @param ttlMs milliseconds from now, {@link Terms#NEVER} or {@link Terms#DEFAULT}
+     * @param ttlMs milliseconds from now, 1 or more; {@link Terms#NEVER} or {@link Terms#DEFAULT}
      * @return whether there was an entry
      */
     public boolean touch(K key, long ttlMs) {
+        if (ttlMs == 0 || ttlMs < Terms.DEFAULT) {
+            throw KvlightException.of(NativeApi.ERR_BAD_VALUE, "kvlight: a new TTL is 1 ms or more, Terms.NEVER or Terms.DEFAULT, not " + ttlMs, null);
+        }
         return onKey(key, (cache, at, length) -> NativeApi.kvl_cache_touch(cache, at, length, ttlMs)) == NativeApi.OK;
     }
 
@@ -230,13 +236,14 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      */
     public V take(K key) {
         byte[] bytes = keys.bytes(key);
-        enter();
+        Gate.Pass pass = enter();
         try (Scratch scratch = Scratch.of(bytes.length)) {
             long at = scratch.bytes(bytes);
             int status = KvlightException.check(NativeApi.kvl_cache_take(engine.cache(), at, bytes.length, scratch.out(0)));
             return status == NativeApi.VALUE ? cast(taken(scratch.longAt(0))) : null;
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -286,6 +293,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * @param ratio the share to keep, 0 to 1
      */
     public void trim(double ratio) {
+        KvlightException.checkArgument(ratio >= 0 && ratio <= 1, "the share of entries to keep is 0 to 1, not " + ratio);
         onCache(cache -> NativeApi.kvl_cache_trim(cache, ratio));
     }
 
@@ -295,6 +303,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * @param entries the number to keep
      */
     public void trimTo(long entries) {
+        KvlightException.checkArgument(entries >= 0, "the number of entries to keep is 0 or above, not " + entries);
         onCache(cache -> NativeApi.kvl_cache_trim_to(cache, entries));
     }
 
@@ -305,6 +314,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * @param costLimit the highest total cost in bytes; -1: without a limit
      */
     public void resize(long capacity, long costLimit) {
+        KvlightException.checkArgument(capacity >= 0, "a capacity is 0 or above, not " + capacity);
+        KvlightException.checkArgument(costLimit >= -1, "a limit of the cost is 0 or above, or -1, not " + costLimit);
         onCache(cache -> NativeApi.kvl_cache_resize(cache, capacity, costLimit));
     }
 
@@ -316,25 +327,28 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * @return the number
      */
     public long size() {
-        enter();
+        Gate.Pass pass = enter();
         try {
             return NativeApi.kvl_cache_len(engine.cache());
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
     /**
      * Returns the total cost of the entries.
      *
-     * @return bytes
+     * @return bytes; {@link Long#MAX_VALUE} if they are more
      */
     public long cost() {
-        enter();
+        Gate.Pass pass = enter();
         try {
-            return NativeApi.kvl_cache_cost(engine.cache());
+            long bytes = NativeApi.kvl_cache_cost(engine.cache());
+            return bytes < 0 ? Long.MAX_VALUE : bytes; // The library returns an unsigned number.
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -355,11 +369,12 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * @return the iterator
      */
     public Entries<K, V> entries() {
-        enter();
+        Gate.Pass pass = enter();
         try {
             return new Entries<>(this);
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -367,7 +382,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * Writes the entries to a file, with their remaining TTLs. An existing file is replaced once the new one is complete.
      *
      * @param path the file
-     * @param encode returns the bytes of a value; if it throws, the save fails with that exception
+     * @param encode returns the bytes of a value; if it throws or returns null, the save fails with that exception
      * @return the number of entries written
      */
     public long save(Path path, Function<? super V, byte[]> encode) {
@@ -379,7 +394,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * part of the file are stored.
      *
      * @param path the file
-     * @param decode returns the value that has the bytes; if it throws, the load fails with that exception
+     * @param decode returns the value that has the bytes; if it throws or returns null, or if a key in the file is none of this cache, the load fails
+     *         with that exception
      * @return the number of entries stored
      */
     public long load(Path path, Function<byte[], ? extends V> decode) {
@@ -394,16 +410,22 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * @return the statistics
      */
     public Stats stats() {
-        enter();
+        Gate.Pass pass = enter();
         try (Scratch scratch = Scratch.of(Stats.SIZE + 8)) {
             int at = scratch.struct(Stats.SIZE);
             long place = scratch.addressOf(at);
             KvlightException.check(engine.tasks() == 0
                     ? NativeApi.kvl_cache_stats(engine.cache(), place, Stats.SIZE)
                     : NativeApi.kvl_tasks_stats(engine.tasks(), place, Stats.SIZE));
+            for (int i = at; i < at + Stats.SIZE; i += 8) {
+                if (scratch.memory.getLong(i) < 0) {
+                    scratch.memory.putLong(i, Long.MAX_VALUE); // The library's numbers are unsigned.
+                }
+            }
             return Stats.read(scratch.memory, at);
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -465,14 +487,16 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         return (V) value;
     }
 
-    final void enter() {
-        engine.enter();
+    /**
+     * Begins a call. It must give the pass back in a finally block, by a write to the field, and keep this object from being collected, and so closed,
+     * until then.
+     */
+    final Gate.Pass enter() {
+        return engine.enter();
     }
 
-    /** Ends a call. It also keeps this object from being collected, and so closed, during the call. */
-    final void leave() {
-        engine.gate.leave();
-        Reference.reachabilityFence(this);
+    static <K> List<K> copyOf(Collection<? extends K> keys) {
+        return new ArrayList<>(Objects.requireNonNull(keys, "keys"));
     }
 
     final byte[][] bytesOf(List<K> keys) {
@@ -484,7 +508,15 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     }
 
     final long costOf(V value, Terms terms) {
-        return terms.cost() >= 0 ? terms.cost() : value == null || cost == null ? 0 : cost.applyAsLong(value);
+        long stated = Terms.statedCost(terms);
+        if (stated >= 0 || value == null || cost == null) {
+            return Math.max(stated, 0);
+        }
+        long returned = cost.applyAsLong(value);
+        if (returned < 0) {
+            throw new IllegalArgumentException("kvlight: the function for costs returned " + returned + ", and a cost is 0 or above");
+        }
+        return returned;
     }
 
     /**
@@ -492,7 +524,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * counted here: the fetch that follows counts it.
      */
     final Object find(byte[] key, boolean isForFetch) {
-        enter();
+        Gate.Pass pass = enter();
         try (Scratch scratch = Scratch.of(key.length)) {
             long at = scratch.bytes(key);
             int status;
@@ -508,7 +540,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
             } while (status == NativeApi.VALUE);
             return KvlightException.check(status) == NativeApi.NULL ? null : status == NativeApi.INVALID_KEY ? INVALID : MISSING;
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -545,11 +578,12 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
 
     private int onKey(K key, OnKey call) {
         byte[] bytes = keys.bytes(key);
-        enter();
+        Gate.Pass pass = enter();
         try (Scratch scratch = Scratch.of(bytes.length)) {
             return KvlightException.check(call.call(engine.cache(), scratch.bytes(bytes), bytes.length));
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -559,22 +593,24 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     }
 
     private long onTag(String tag, OnTag call) {
-        byte[] bytes = tag.getBytes(java.nio.charset.StandardCharsets.UTF_8);
-        enter();
+        byte[] bytes = Keys.utf8(Objects.requireNonNull(tag, "tag"), "the tag");
+        Gate.Pass pass = enter();
         try (Scratch scratch = Scratch.of(bytes.length)) {
             KvlightException.check(call.call(engine.cache(), scratch.bytes(bytes), bytes.length, scratch.out(0)));
             return scratch.longAt(0);
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
     private void onCache(java.util.function.LongToIntFunction call) {
-        enter();
+        Gate.Pass pass = enter();
         try {
             KvlightException.check(call.applyAsInt(engine.cache()));
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -584,12 +620,13 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     }
 
     private String text(OfText call) {
-        enter();
+        Gate.Pass pass = enter();
         try (Scratch scratch = Scratch.of(0)) {
             KvlightException.check(call.call(engine.cache(), engine.tasks(), scratch.out(0)));
             return Memory.textOf(scratch.longAt(0), scratch);
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 }

@@ -1,5 +1,6 @@
 package kvlight;
 
+import java.lang.ref.Reference;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -18,7 +19,13 @@ import java.util.function.Function;
  * any thread. A Tasks that is dropped without being closed is closed by the garbage collector, when no fetch is in progress.
  *
  * <p>A future is completed on the executor for callbacks ({@link Config#callbackExecutor}), and fails with the provider's exception unchanged, or
- * with a {@link KvlightException}. Cancelling it cancels this fetch and no other.
+ * with a {@link KvlightException}. Cancelling it cancels this fetch and no other. {@code orTimeout} ends the future alone, and the fetch goes on;
+ * {@link FetchSettings#timeoutMs} ends the fetch. A method that returns a future throws only what is wrong with its arguments: a key or options that
+ * are null or cannot be read, or an invalid setting. A key of more than 65,535 bytes fails like a key that cannot be loaded.
+ *
+ * <p>A provider may fetch and wait for other keys of its Tasks. If it waits for a key that it is to answer itself, with {@link #fetchWait}, or with
+ * {@code join} or {@code get} of a fetch, the wait is refused with {@link Status#ERR_REENTRANT}. A chain of providers that wait for each other needs a
+ * slot for each ({@link Settings#tasksMaxRunning}): if it is longer, it waits for ever.
  *
  * @param <K> the type of the keys
  * @param <V> the type of the values; null: there is no such record
@@ -185,9 +192,9 @@ public final class Tasks<K, V> extends Store<K, V> {
      */
     public CompletableFuture<Void> fetchEach(Collection<? extends K> keys, FetchOptions options, Consumer<? super Result<K, V>> consumer) {
         Objects.requireNonNull(consumer, "consumer");
-        List<K> asked = new ArrayList<>(keys);
+        List<K> asked = copyOf(keys);
         byte[][] bytes = bytesOf(asked);
-        Pending.Each<K, V> pending = new Pending.Each<>(this, asked, consumer);
+        Pending.Each<K, V> pending = new Pending.Each<>(this, asked, bytes, consumer);
         try {
             int status = start(pending, options, Scratch.sizeOf(bytes), (scratch, stated, fetch, id) -> NativeApi.kvl_tasks_fetch_each(engine.tasks(),
                     scratch.slices(bytes), bytes.length, stated, fetch, 0, id, 0));
@@ -216,13 +223,14 @@ public final class Tasks<K, V> extends Store<K, V> {
      * @param options the settings of the reload; null: none
      */
     public void refresh(Collection<? extends K> keys, FetchOptions options) {
-        byte[][] bytes = bytesOf(new ArrayList<>(keys));
+        byte[][] bytes = bytesOf(copyOf(keys));
         FetchOptions.with(options, stated -> {
-            enter();
+            Gate.Pass pass = enter();
             try (Scratch scratch = Scratch.of(Scratch.sizeOf(bytes))) {
                 return KvlightException.check(NativeApi.kvl_tasks_refresh(engine.tasks(), scratch.slices(bytes), bytes.length, stated));
             } finally {
-                leave();
+                pass.isTaken = 0;
+                Reference.reachabilityFence(this);
             }
         });
     }
@@ -233,7 +241,7 @@ public final class Tasks<K, V> extends Store<K, V> {
      * @param keys the keys
      */
     public void invalidate(Collection<? extends K> keys) {
-        invalidate(bytesOf(new ArrayList<>(keys)), 0);
+        invalidate(bytesOf(copyOf(keys)), 0);
     }
 
     /** Tells the cache that another process may have changed any key: everything leaves this process. */
@@ -242,12 +250,13 @@ public final class Tasks<K, V> extends Store<K, V> {
     }
 
     private void invalidate(byte[][] bytes, int flags) {
-        enter();
+        Gate.Pass pass = enter();
         try (Scratch scratch = Scratch.of(Scratch.sizeOf(bytes))) {
             long slices = bytes.length == 0 ? 0 : scratch.slices(bytes);
             KvlightException.check(NativeApi.kvl_tasks_invalidate(engine.tasks(), slices, bytes.length, flags));
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -257,11 +266,12 @@ public final class Tasks<K, V> extends Store<K, V> {
      * @return the state
      */
     public BreakerState breaker() {
-        enter();
+        Gate.Pass pass = enter();
         try {
             return BreakerState.of(NativeApi.kvl_tasks_breaker_state(engine.tasks()));
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -276,11 +286,12 @@ public final class Tasks<K, V> extends Store<K, V> {
         }
         int force = state == null ? NativeApi.BREAKER_FORCE_NONE
                 : state == BreakerState.OPEN ? NativeApi.BREAKER_FORCE_OPEN : NativeApi.BREAKER_FORCE_CLOSED;
-        enter();
+        Gate.Pass pass = enter();
         try {
             KvlightException.check(NativeApi.kvl_tasks_breaker_force(engine.tasks(), force));
         } finally {
-            leave();
+            pass.isTaken = 0;
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -292,6 +303,7 @@ public final class Tasks<K, V> extends Store<K, V> {
      * @return a future that completes when all is freed
      */
     public CompletableFuture<Void> closeAfter(long drainMs) {
+        KvlightException.checkArgument(drainMs >= -1, "a drain takes 0 ms or more, or -1, not " + drainMs);
         engine.close(drainMs);
         engine.hold(this);
         return engine.ended();
@@ -342,7 +354,7 @@ public final class Tasks<K, V> extends Store<K, V> {
                 return CompletableFuture.completedFuture(found == INVALID ? null : cast(found));
             }
         }
-        Pending.One<K, V> pending = new Pending.One<>(this, isPrivate);
+        Pending.One<K, V> pending = new Pending.One<>(this, key, isPrivate);
         start(pending, options, key.length, (scratch, stated, fetch, id) -> {
             scratch.clear(1);
             int status = NativeApi.kvl_tasks_fetch(engine.tasks(), scratch.bytes(key), key.length, stated, fetch, 0, id, 0, scratch.out(0));
@@ -357,9 +369,9 @@ public final class Tasks<K, V> extends Store<K, V> {
     }
 
     private <T> CompletableFuture<T> beginAll(Collection<? extends K> keys, FetchOptions options, Function<List<Result<K, V>>, T> form, boolean isPrivate) {
-        List<K> asked = new ArrayList<>(keys);
+        List<K> asked = copyOf(keys);
         byte[][] bytes = bytesOf(asked);
-        Pending.All<K, V, T> pending = new Pending.All<>(this, asked, form, isPrivate);
+        Pending.All<K, V, T> pending = new Pending.All<>(this, asked, bytes, form, isPrivate);
         try {
             start(pending, options, Scratch.sizeOf(bytes), (scratch, stated, fetch, id) -> {
                 scratch.clear(1);
@@ -389,7 +401,7 @@ public final class Tasks<K, V> extends Store<K, V> {
     /** Starts a fetch; returns the status of the call. */
     private int start(Pending<K, V> pending, FetchOptions options, long room, Start start) {
         return FetchOptions.with(options, stated -> {
-            enter();
+            Gate.Pass pass = enter();
             long id = 0;
             int status = NativeApi.ERR_CLOSED;
             try (Scratch scratch = Scratch.of(room)) {
@@ -400,11 +412,12 @@ public final class Tasks<K, V> extends Store<K, V> {
                 status = start.start(scratch, stated, fetch, id);
                 return KvlightException.check(status);
             } finally {
+                pass.isTaken = 0;
                 if (status != NativeApi.PENDING) {
                     engine.pendings.remove(id);
                     pending.release();
                 }
-                leave();
+                Reference.reachabilityFence(this);
             }
         });
     }
@@ -419,11 +432,11 @@ public final class Tasks<K, V> extends Store<K, V> {
 
     private static <T> T waited(CompletableFuture<T> future) throws InterruptedException {
         try {
-            return future.get();
+            return future instanceof Pending.Cancellable<T> fetch ? fetch.await() : future.get();
         } catch (ExecutionException e) {
             throw Outcome.unchecked(e.getCause());
-        } catch (InterruptedException e) {
-            future.cancel(true);
+        } catch (InterruptedException | KvlightException e) {
+            future.cancel(true); // Without effect if the fetch has ended.
             throw e;
         }
     }

@@ -1,6 +1,5 @@
 package kvlight;
 
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Objects;
 
@@ -9,7 +8,7 @@ import java.util.Objects;
  *
  * @param ttlMs milliseconds until the value expires; {@link #NEVER}; {@link #DEFAULT}; 0: it is not stored, and an existing entry is removed
  * @param priority entries of a lower priority are evicted first; NaN: the default
- * @param cost the cost of the value in bytes; -1: what {@link Config#cost} returns, or 0 without that
+ * @param cost the cost of the value in bytes, 0 or above; -1: what {@link Config#cost} returns, or 0 without that
  * @param staleTtlMs milliseconds for which the expired value is kept as a fallback; 0: the setting; -1: not at all
  * @param version the version of the record, as the provider's source knows it, for example an ETag; at most 255 bytes of UTF-8
  * @param tags names by which {@link Store#removeTag} and {@link Store#expireTag} find the entry: at most 16, each of 1 to 255 bytes of UTF-8
@@ -50,7 +49,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
      */
     public Terms {
         Objects.requireNonNull(version, "version");
-        tags = List.copyOf(tags);
+        tags = List.copyOf(Objects.requireNonNull(tags, "tags"));
         Objects.requireNonNull(condition, "condition");
     }
 
@@ -111,7 +110,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
      * @return new terms
      */
     public Terms tags(String... tags) {
-        return new Terms(ttlMs, priority, cost, staleTtlMs, version, List.of(tags), keepsTtl, condition);
+        return new Terms(ttlMs, priority, cost, staleTtlMs, version, List.of(Objects.requireNonNull(tags, "tags")), keepsTtl, condition);
     }
 
     /**
@@ -150,8 +149,15 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
 
         private Packed(Terms terms) {
             this.terms = terms;
-            version = terms.version.getBytes(StandardCharsets.UTF_8);
-            tags = terms.tags.isEmpty() ? NO_TAGS : terms.tags.stream().map(tag -> tag.getBytes(StandardCharsets.UTF_8)).toArray(byte[][]::new);
+            check(terms.ttlMs >= DEFAULT, "ttlMs is 0 or above, NEVER or DEFAULT, not " + terms.ttlMs);
+            check(terms.staleTtlMs >= NativeApi.STALE_NEVER, "staleTtlMs is 0 or above, or -1, not " + terms.staleTtlMs);
+            version = Keys.utf8(terms.version, "a version");
+            check(version.length <= NativeApi.LABEL_MAX, "a version has at most 255 bytes of UTF-8, not " + version.length);
+            check(terms.tags.size() <= NativeApi.TAGS_MAX, "an entry has at most 16 tags, not " + terms.tags.size());
+            tags = terms.tags.isEmpty() ? NO_TAGS : terms.tags.stream().map(tag -> Keys.utf8(tag, "a tag")).toArray(byte[][]::new);
+            for (byte[] tag : tags) {
+                check(tag.length >= 1 && tag.length <= NativeApi.LABEL_MAX, "a tag has 1 to 255 bytes of UTF-8, not " + tag.length);
+            }
         }
 
         /** The room that {@link #write} takes. */
@@ -188,8 +194,32 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
         }
     }
 
+    private static void check(boolean isValid, String rule) {
+        if (!isValid) {
+            throw KvlightException.of(NativeApi.ERR_BAD_VALUE, "kvlight: in Terms, " + rule, null);
+        }
+    }
+
+    /** Returns the packed terms of an answer. */
+    static Packed ofAnswer(Terms terms) {
+        Packed packed = ofPut(terms);
+        check(!terms.keepsTtl && terms.condition == Condition.ALWAYS, "keepingTtl, ifAbsent and ifPresent are for puts, not for answers");
+        return packed;
+    }
+
+    /** Returns the packed terms of a put. */
+    static Packed ofPut(Terms terms) {
+        return Objects.requireNonNull(terms, "kvlight: the terms are null; Terms.NONE states nothing").packed();
+    }
+
+    /** Returns the stated cost; -1 if there is none. */
+    static long statedCost(Terms terms) {
+        check(terms.cost >= NativeApi.COST_DEFAULT, "cost is 0 or above, or -1, not " + terms.cost);
+        return terms.cost;
+    }
+
     /** Returns the packed terms; null if nothing is stated besides the cost. */
-    Packed packed() {
+    private Packed packed() {
         boolean isBare = ttlMs == DEFAULT && Double.isNaN(priority) && staleTtlMs == 0 && version.isEmpty() && tags.isEmpty() && !keepsTtl
                 && condition == Condition.ALWAYS;
         return isBare ? null : new Packed(this);

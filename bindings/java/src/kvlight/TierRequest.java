@@ -1,5 +1,6 @@
 package kvlight;
 
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -144,14 +145,24 @@ final class TierRequest<V> {
                 checkAnswer(NativeApi.kvl_l2_request_hit(handle, at, bytes, data.length, hit.ttlLeftMs(), tokenBytes, token.length));
                 return;
             }
-            V value = status == NativeApi.OK ? decoded(Memory.bytes(scratch.longAt(0), scratch.longAt(1))) : null;
+            V value = null;
+            long cost = 0;
+            if (status == NativeApi.OK) {
+                try {
+                    value = attached.decode.apply(Memory.bytes(scratch.longAt(0), scratch.longAt(1)));
+                    cost = tasks.costOf(value, Terms.NONE);
+                } catch (Throwable e) {
+                    engine.report(e);
+                    value = null;
+                }
+            }
             if (value == null) {
                 // The data is no entry of an object under this key, or cannot be decoded: the library counts a miss.
                 checkAnswer(NativeApi.kvl_l2_request_hit(handle, at, 0, 0, hit.ttlLeftMs(), tokenBytes, token.length));
                 return;
             }
-            long cost = tasks.costOf(value, Terms.NONE);
-            if (!engine.gate.enter()) {
+            Gate.Pass pass = engine.gate.enter();
+            if (pass == null) {
                 return; // The engine is closed.
             }
             try {
@@ -162,17 +173,9 @@ final class TierRequest<V> {
                     NativeApi.kvl_value_release(made);
                 }
             } finally {
-                tasks.leave();
+                pass.isTaken = 0;
+                Reference.reachabilityFence(tasks);
             }
-        }
-    }
-
-    private V decoded(byte[] bytes) {
-        try {
-            return attached.decode.apply(bytes);
-        } catch (Throwable e) {
-            engine.report(e);
-            return null;
         }
     }
 

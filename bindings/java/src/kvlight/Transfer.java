@@ -49,7 +49,10 @@ final class Transfer {
     static <V> long load(Store<?, V> store, Path path, Function<byte[], ? extends V> decode) {
         Objects.requireNonNull(decode, "decode");
         return new Transfer().run(store, path, NativeApi::kvl_cache_load_decoded, entry -> {
-            V value = decode.apply(Memory.bytes(entry.getLong(NativeApi.Result.DATA), entry.getLong(NativeApi.Result.DATA_LEN)));
+            // A file with keys of another type is refused here, and not when the keys are read.
+            store.keys.key(Memory.bytes(entry.getLong(NativeApi.Result.KEY), entry.getLong(NativeApi.Result.KEY_LEN)));
+            V value = Objects.requireNonNull(decode.apply(Memory.bytes(entry.getLong(NativeApi.Result.DATA), entry.getLong(NativeApi.Result.DATA_LEN))),
+                    "kvlight: the function that decodes values returned null");
             try (Scratch scratch = Scratch.of(0)) {
                 return store.engine.newValue(value, store.costOf(value, Terms.NONE), scratch);
             }
@@ -69,12 +72,13 @@ final class Transfer {
             }
         };
         Report reported = (userData, progress) -> failure == null ? 0 : 1;
-        String name = path.toString();
+        String name = Objects.requireNonNull(path, "path").toString();
         int status;
         String sentence;
         long entries;
-        store.enter();
-        Engine.enterProgram();
+        int[] calls = Engine.programCalls();
+        Gate.Pass pass = store.enter();
+        calls[0]++;
         try (Scratch scratch = Scratch.of(name.length() * 3 + NativeApi.Transfer.SIZE + 16)) {
             int done = scratch.struct(NativeApi.Transfer.SIZE);
             scratch.clear(1);
@@ -85,8 +89,9 @@ final class Transfer {
             NativeApi.kvl_error_release(why);
             entries = scratch.memory.getLong(done + NativeApi.Transfer.ENTRIES);
         } finally {
-            Engine.leaveProgram();
-            store.leave();
+            calls[0]--;
+            pass.isTaken = 0;
+            Reference.reachabilityFence(store);
             Reference.reachabilityFence(converted);
             Reference.reachabilityFence(reported);
         }
