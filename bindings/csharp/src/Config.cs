@@ -21,7 +21,8 @@ namespace Kvlight
 
         /// <summary>A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the
         /// thread pool. It is not called for a Tasks or a Cache that was collected without Dispose, nor for a value that the second tier or an
-        /// enumerator is still using when everything is freed.</summary>
+        /// enumerator is still using when everything is freed. A value that is stored several times, such as one that is put under two keys, or that the
+        /// provider returns again, is reported once, when none of its entries is left. That is decided by identity, not by Equals.</summary>
         public Action<V> Dropped { get; set; }
 
         /// <summary>A function that is called once for each entry that has left the cache, with its key, its value, and the cause; the value is null
@@ -37,8 +38,8 @@ namespace Kvlight
         /// valid.</summary>
         public Func<K, bool> Validator { get; set; }
 
-        /// <summary>Returns the cost of a value in bytes; CacheCostLimit limits the total. Without this function values cost 0, unless their terms
-        /// say otherwise.</summary>
+        /// <summary>Returns the cost of a value in bytes, 0 or above; CacheCostLimit limits the total. If it throws, or returns less, the put fails,
+        /// or the key that the provider has answered. Without this function values cost 0, unless their terms say otherwise.</summary>
         public Func<V, long> Cost { get; set; }
 
         /// <summary>Receives the exceptions of functions that nobody waits for: Dropped, Removed, Validator, the consumer of FetchEachAsync,
@@ -94,7 +95,11 @@ namespace Kvlight
             if (provider == null)
                 throw new ArgumentNullException(nameof(provider));
             return new Tasks<K, V>(this, async request =>
-                request.Answer(await provider(request.Keys, request.CancellationToken).ConfigureAwait(false)), false);
+            {
+                Task<IReadOnlyDictionary<K, V>> running = provider(request.Keys, request.CancellationToken)
+                    ?? throw new InvalidOperationException("kvlight: the provider returned null, and not a task");
+                request.Answer(await running.ConfigureAwait(false));
+            }, false);
         }
 
         /// <summary>Creates a cache whose provider answers one key; null means that there is no such record. Each request has one key, unless
@@ -107,17 +112,21 @@ namespace Kvlight
                 throw new ArgumentNullException(nameof(provider));
             return new Tasks<K, V>(this, async request =>
             {
-                foreach (K key in request.Keys)
+                for (int i = 0; i < request.Keys.Count; i++)
                 {
+                    V value;
                     try
                     {
-                        V value = await provider(key, request.CancellationToken).ConfigureAwait(false);
-                        request.Resolve(key, value);
+                        Task<V> running = provider(request.Keys[i], request.CancellationToken)
+                            ?? throw new InvalidOperationException("kvlight: the provider returned null, and not a task");
+                        value = await running.ConfigureAwait(false);
                     }
                     catch (Exception e)
                     {
-                        request.Fail(key, e);
+                        request.FailAt(i, e);
+                        continue;
                     }
+                    request.ResolveAt(i, value);
                 }
                 request.Finish();
             }, true);
@@ -179,6 +188,7 @@ namespace Kvlight
         /// <param name="nowMs">Its initial time in milliseconds, 0 or above.</param>
         public ManualClock(long nowMs = 0)
         {
+            KvlightException.CheckArgument(nowMs >= 0, $"a clock begins at 0 ms or later, not at {nowMs}");
             Library.Require();
             IntPtr created;
             KvlightException.Check(NativeApi.kvl_clock_new_manual(nowMs, &created));
@@ -191,7 +201,11 @@ namespace Kvlight
         /// <summary>Advances the clock. When this returns, everything that became due has happened in the library; the tasks of the affected fetches
         /// may complete a moment later.</summary>
         /// <param name="ms">Milliseconds, 0 or above.</param>
-        public void Advance(long ms) => KvlightException.Check(handle.Use(clock => NativeApi.kvl_clock_advance(clock, ms), 0));
+        public void Advance(long ms)
+        {
+            KvlightException.CheckArgument(ms >= 0, $"a clock is advanced by 0 ms or more, not by {ms}");
+            KvlightException.Check(handle.Use(clock => NativeApi.kvl_clock_advance(clock, ms), 0));
+        }
 
         internal void SetIn(IntPtr config) => KvlightException.Check(handle.Use(clock => NativeApi.kvl_config_set_clock(config, clock), 0));
     }

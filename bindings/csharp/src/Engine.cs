@@ -55,6 +55,13 @@ namespace Kvlight
 
         private readonly Gate gate = new Gate();
         private readonly Action<Exception> failed;
+
+        /// <summary>Whether the program has a function Dropped or Removed: then the end waits for its calls.</summary>
+        private readonly bool reportsDrops;
+
+        /// <summary>How many numbers in Objects each value has; null without a function Dropped. Also the lock of this dictionary.</summary>
+        private readonly Dictionary<object, int> holds;
+
         private readonly TaskCompletionSource<bool> ended = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         private WeakReference<IOwner> owner;
         private Thread pump;
@@ -77,9 +84,11 @@ namespace Kvlight
             AppDomain.CurrentDomain.DomainUnload += (sender, arguments) => StopAll();
         }
 
-        private Engine(Action<Exception> failed)
+        private Engine(Action<Exception> failed, bool isDroppedReported, bool areRemovalsReported)
         {
             this.failed = failed;
+            reportsDrops = isDroppedReported || areRemovalsReported;
+            holds = isDroppedReported ? new Dictionary<object, int>(new ByIdentity()) : null;
             Serial = new Serial(Report);
         }
 
@@ -108,7 +117,7 @@ namespace Kvlight
             if ((settings.SecondTier != null || settings.L2Url != null) && (settings.Encode == null || settings.Decode == null))
                 throw new ArgumentException("kvlight: a second tier needs Encode and Decode, which turn values into bytes and bytes into values");
             Library.Require();
-            var engine = new Engine(settings.FailureHandler);
+            var engine = new Engine(settings.FailureHandler, settings.Dropped != null, settings.Removed != null);
             IntPtr made;
             KvlightException.Check(NativeApi.kvl_queue_new(0, &made));
             engine.Queue = made;
@@ -240,15 +249,46 @@ namespace Kvlight
         {
             if (value == null)
                 return NativeApi.kvl_value_null();
+            if (holds != null)
+            {
+                lock (holds)
+                {
+                    holds.TryGetValue(value, out int count);
+                    holds[value] = count + 1;
+                }
+            }
             long number = Objects.Add(value);
             IntPtr made;
-            int status = NativeApi.kvl_value_new_object_on(Queue, (IntPtr)number, Math.Max(cost, 0), IntPtr.Zero, &made);
+            int status = NativeApi.kvl_value_new_object_on(Queue, (IntPtr)number, cost, IntPtr.Zero, &made);
             if (status < 0)
             {
                 Objects.Remove(number);
+                IsLast(value);
                 throw KvlightException.Of(status, null, null);
             }
             return made;
+        }
+
+        /// <summary>Notes that a value has a number less; returns whether it was the last one.</summary>
+        private bool IsLast(object value)
+        {
+            if (holds == null)
+                return true;
+            lock (holds)
+            {
+                int left = holds[value] - 1;
+                if (left == 0)
+                    return holds.Remove(value);
+                holds[value] = left;
+                return false;
+            }
+        }
+
+        private sealed class ByIdentity : IEqualityComparer<object>
+        {
+            bool IEqualityComparer<object>.Equals(object one, object other) => ReferenceEquals(one, other);
+
+            int IEqualityComparer<object>.GetHashCode(object value) => RuntimeHelpers.GetHashCode(value);
         }
 
         /// <summary>Creates a kvl_error_t for an exception. The exception is kept like a value.</summary>
@@ -433,7 +473,12 @@ namespace Kvlight
                 NativeApi.kvl_queue_dispose(Queue); // An iterator holds the cache, which still refers to the queue.
             GC.KeepAlive(held);
             held = null;
-            Serial.Run(() => ended.TrySetResult(true));
+            // What waits for the end continues elsewhere. Without a function that the end waits for, the thread pool is not needed, which other code
+            // may block.
+            if (reportsDrops)
+                Serial.Run(() => ended.TrySetResult(true));
+            else
+                ended.TrySetResult(true);
         }
 
         /// <summary>Overwrites what calls have left on the stack. Mono's collector scans stacks conservatively: every word that looks like a
@@ -486,7 +531,7 @@ namespace Kvlight
                         break;
                     case NativeApi.EVENT_DROP:
                         object dropped = Objects.Remove(id);
-                        if (dropped != null && !(dropped is Raised) && owner.TryGetTarget(out IOwner holder))
+                        if (dropped != null && !(dropped is Raised) && IsLast(dropped) && owner.TryGetTarget(out IOwner holder))
                             holder.Drop(dropped);
                         break;
                     case NativeApi.EVENT_REMOVAL:

@@ -23,6 +23,13 @@ namespace Kvlight
             return status;
         }
 
+        /// <summary>Throws an exception for an argument that is out of range.</summary>
+        internal static void CheckArgument(bool isValid, string rule)
+        {
+            if (!isValid)
+                throw Of(NativeApi.ERR_INVALID_ARG, "kvlight: " + rule, null);
+        }
+
         internal static unsafe KvlightException Of(int status, string message, Exception cause)
         {
             string text = string.IsNullOrEmpty(message) ? Utf8.Text(NativeApi.kvl_status_message(status)) : message;

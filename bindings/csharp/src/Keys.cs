@@ -1,5 +1,4 @@
 using System;
-using System.Text;
 
 namespace Kvlight
 {
@@ -24,29 +23,36 @@ namespace Kvlight
         {
             if (key == null)
                 throw new ArgumentNullException(nameof(key), "kvlight: a key is null");
-            return encode(key);
+            return encode(key) ?? throw new InvalidOperationException("kvlight: the function that encodes keys returned null");
         }
 
-        internal K Key(byte[] bytes) => decode(bytes);
+        internal K Key(byte[] bytes)
+        {
+            K key = decode(bytes);
+            return key == null ? throw new InvalidOperationException("kvlight: the function that decodes keys returned null") : key;
+        }
     }
 
     /// <summary>The usual forms of keys.</summary>
     public static class Keys
     {
         /// <summary>Strings, in UTF-8. A string with half of a surrogate pair is refused, since UTF-8 has no form for it.</summary>
-        public static readonly Keys<string> Strings = new Keys<string>(Utf8.Bytes, Encoding.UTF8.GetString);
+        public static readonly Keys<string> Strings = new Keys<string>(Utf8.Bytes, Utf8.Key);
 
         /// <summary>Arrays of bytes. A dictionary compares arrays by identity, so the one that a provider returns must have the very arrays that it
         /// was given as keys.</summary>
         public static readonly Keys<byte[]> Bytes = new Keys<byte[]>(key => (byte[])key.Clone(), bytes => bytes);
 
         /// <summary>Numbers of 32 bits, as 4 bytes.</summary>
-        public static readonly Keys<int> Ints = new Keys<int>(BitConverter.GetBytes, bytes => BitConverter.ToInt32(bytes, 0));
+        public static readonly Keys<int> Ints = new Keys<int>(BitConverter.GetBytes, bytes => BitConverter.ToInt32(Exactly(4, bytes, "an int"), 0));
 
         /// <summary>Numbers of 64 bits, as 8 bytes.</summary>
-        public static readonly Keys<long> Longs = new Keys<long>(BitConverter.GetBytes, bytes => BitConverter.ToInt64(bytes, 0));
+        public static readonly Keys<long> Longs = new Keys<long>(BitConverter.GetBytes, bytes => BitConverter.ToInt64(Exactly(8, bytes, "a long"), 0));
 
         /// <summary>GUIDs, as 16 bytes.</summary>
-        public static readonly Keys<Guid> Guids = new Keys<Guid>(key => key.ToByteArray(), bytes => new Guid(bytes));
+        public static readonly Keys<Guid> Guids = new Keys<Guid>(key => key.ToByteArray(), bytes => new Guid(Exactly(16, bytes, "a Guid")));
+
+        private static byte[] Exactly(int length, byte[] bytes, string what) => bytes.Length == length
+            ? bytes : throw new ArgumentException($"kvlight: a key has {bytes.Length} bytes, and so is not {what}, which has {length}");
     }
 }

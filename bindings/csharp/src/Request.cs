@@ -6,8 +6,9 @@ using System.Threading;
 namespace Kvlight
 {
     /// <summary>Keys for a provider to answer, now or later, from any thread. Until Finish is called the request counts as running (TasksMaxRunning).
-    /// If a request is dropped unfinished, the keys without an answer fail with Status.ErrUnanswered when it is collected. After Dispose of the
-    /// Tasks, answers throw a KvlightException with Status.ErrClosed.</summary>
+    /// If a request is dropped unfinished, the keys without an answer fail with Status.ErrUnanswered when it is collected. The first answer for each
+    /// key counts: an answer for a key that has one, or of a request that is finished, is not in time. After Dispose of the Tasks, answers throw a
+    /// KvlightException with Status.ErrClosed.</summary>
     /// <typeparam name="K">The type of the keys.</typeparam>
     /// <typeparam name="V">The type of the values.</typeparam>
     public sealed unsafe class Request<K, V>
@@ -17,6 +18,12 @@ namespace Kvlight
         private readonly object hookLock = new object();
         private CancellationTokenSource cancellation;
         private Dictionary<string, int> positions;
+
+        /// <summary>The keys as the library has them: the program may change those that it received, if they are arrays for example.</summary>
+        private readonly List<byte[]> encoded = new List<byte[]>();
+
+        /// <summary>The request whose provider this request's provider runs inside of, on the same thread; null: none.</summary>
+        private object outer;
 
         /// <summary>Called on the pump's thread.</summary>
         internal Request(Tasks<K, V> tasks, IntPtr borrowed)
@@ -66,7 +73,7 @@ namespace Kvlight
         /// <param name="key">The key; one that was not asked for is stored as well.</param>
         /// <param name="value">Its value; null: there is no such record.</param>
         /// <param name="terms">How long it is kept, its version and tags, and so on; null: no terms.</param>
-        /// <returns>Whether the answer was in time; a late one is stored nevertheless, unless something newer is.</returns>
+        /// <returns>Whether the answer was in time; one after the attempt timed out is stored nevertheless, unless something newer is.</returns>
         public bool Resolve(K key, V value, Terms terms = null)
         {
             byte[] bytes = tasks.Keys.Bytes(key);
@@ -81,15 +88,11 @@ namespace Kvlight
         /// <param name="key">One of the keys.</param>
         /// <param name="error">Reaches every caller that waits for the key, unchanged.</param>
         /// <returns>Whether the answer was in time.</returns>
-        public bool Fail(K key, Exception error)
-        {
-            int at = Position(key);
-            return WithError(error, (request, made) => NativeApi.kvl_request_fail(request, at, made)) == NativeApi.OK;
-        }
+        public bool Fail(K key, Exception error) => FailAt(Position(key), error);
 
         /// <summary>Returns the stored entry of a key, expired or not. A provider can ask its source whether the record has changed since.</summary>
         /// <param name="key">One of the keys.</param>
-        /// <returns>The value, its age and its version; null if the store has no entry for the key.</returns>
+        /// <returns>The value, its age and its version; null if the store has no entry for the key, or the request is finished.</returns>
         public Stale<V> Stale(K key)
         {
             int at = Position(key);
@@ -128,16 +131,18 @@ namespace Kvlight
         public bool NotModified(K key, Terms terms = null)
         {
             int at = Position(key);
-            int status = Call(request => Terms.With(terms, packed => NativeApi.kvl_request_not_modified(request, at, packed)));
+            int status = Call(request => Terms.With(terms, false, packed => NativeApi.kvl_request_not_modified(request, at, packed)));
             if (status == NativeApi.MISS)
                 throw new InvalidOperationException($"kvlight: NotModified: the store has no entry for the key {key}");
             return status == NativeApi.OK;
         }
 
-        /// <summary>Finishes the request: keys without an answer are remembered as absent. Has no effect if the Tasks was closed.</summary>
+        /// <summary>Finishes the request: keys without an answer are remembered as absent. Has no effect if it is finished already, or the Tasks was
+        /// closed.</summary>
         public void Finish() => End(() => Call(request => NativeApi.kvl_request_finish_nulls(request)));
 
-        /// <summary>Finishes the request: keys without an answer fail with an exception. Has no effect if the Tasks was closed.</summary>
+        /// <summary>Finishes the request: keys without an answer fail with an exception. Has no effect if it is finished already, or the Tasks was
+        /// closed.</summary>
         /// <param name="error">Reaches every caller that waits for one of these keys, unchanged.</param>
         public void Finish(Exception error) => End(() => WithError(error, (request, made) => NativeApi.kvl_request_finish_error(request, made)));
 
@@ -166,15 +171,47 @@ namespace Kvlight
         /// <summary>Reads the keys. Runs on the provider's thread, since decoding them may run code of the program.</summary>
         internal void ReadKeys()
         {
-            var keys = new List<K>();
             handle.Use(request =>
             {
                 byte* slice = (byte*)NativeApi.kvl_request_keys(request);
                 for (long i = NativeApi.kvl_request_len(request); i > 0; i--, slice += NativeApi.Slice.SIZE)
-                    keys.Add(tasks.Keys.Key(Utf8.Copy(*(byte**)(slice + NativeApi.Slice.DATA), *(long*)(slice + NativeApi.Slice.LEN))));
+                    encoded.Add(Utf8.Copy(*(byte**)(slice + NativeApi.Slice.DATA), *(long*)(slice + NativeApi.Slice.LEN)));
                 return 0;
             }, 0);
+            var keys = new List<K>(encoded.Count);
+            foreach (byte[] key in encoded)
+                keys.Add(tasks.Keys.Key((byte[])key.Clone()));
             Keys = keys.AsReadOnly();
+        }
+
+        /// <summary>Notes that this thread runs the provider, until Leave.</summary>
+        internal void EnterProvider()
+        {
+            outer = running;
+            running = this;
+        }
+
+        internal void LeaveProvider()
+        {
+            running = outer;
+            outer = null;
+        }
+
+        /// <summary>The request whose provider this thread is running.</summary>
+        [ThreadStatic]
+        private static object running;
+
+        /// <summary>Whether this thread runs a provider of these Tasks that has the key still to answer. To wait for the key on this thread could
+        /// never end.</summary>
+        internal static bool IsAnswering(Tasks<K, V> tasks, K key)
+        {
+            for (var request = running as Request<K, V>; request != null; request = request.outer as Request<K, V>)
+            {
+                if (request.tasks == tasks && request.Positions().TryGetValue(Convert.ToBase64String(tasks.Keys.Bytes(key)), out int at)
+                    && request.handle.Use(handle => NativeApi.kvl_request_is_wanted(handle, at), 0u) != 0)
+                    return true;
+            }
+            return false;
         }
 
         /// <summary>Fails the keys without an answer. If the request was finished or the Tasks closed meanwhile, there are none.</summary>
@@ -197,12 +234,30 @@ namespace Kvlight
                 throw new InvalidOperationException("kvlight: the provider returned null, and not a dictionary");
             for (int i = 0; i < Keys.Count; i++)
             {
-                int at = i;
                 if (rows.TryGetValue(Keys[i], out V value) && value != null)
-                    Answer(value, null, (request, made, packed) => NativeApi.kvl_request_resolve(request, at, made, (void*)packed));
+                    ResolveAt(i, value);
             }
             Finish();
         }
+
+        /// <summary>Answers one key with a value. If the function for costs throws, that key alone fails.</summary>
+        internal void ResolveAt(int at, V value)
+        {
+            long cost;
+            try
+            {
+                cost = tasks.CostOf(value, null);
+            }
+            catch (Exception e)
+            {
+                FailAt(at, e);
+                return;
+            }
+            Answer(value, cost, null, (request, made, packed) => NativeApi.kvl_request_resolve(request, at, made, (void*)packed));
+        }
+
+        internal bool FailAt(int at, Exception error) =>
+            WithError(error, (request, made) => NativeApi.kvl_request_fail(request, at, made)) == NativeApi.OK;
 
         /// <summary>Finishes the request and releases the handle. A Tasks that is closing ends once the last key has an answer, so it may have ended
         /// already.</summary>
@@ -223,31 +278,34 @@ namespace Kvlight
 
         private void Release() => handle.Dispose();
 
-        private int Position(K key)
+        private int Position(K key) => Positions().TryGetValue(Convert.ToBase64String(tasks.Keys.Bytes(key)), out int at)
+            ? at : throw new ArgumentException($"kvlight: the request does not have the key {key}", nameof(key));
+
+        private Dictionary<string, int> Positions()
         {
             lock (hookLock)
             {
                 if (positions == null)
                 {
                     positions = new Dictionary<string, int>();
-                    for (int i = 0; i < Keys.Count; i++)
-                        positions[Convert.ToBase64String(tasks.Keys.Bytes(Keys[i]))] = i;
+                    for (int i = 0; i < encoded.Count; i++)
+                        positions[Convert.ToBase64String(encoded[i])] = i;
                 }
-                return positions.TryGetValue(Convert.ToBase64String(tasks.Keys.Bytes(key)), out int at)
-                    ? at : throw new ArgumentException($"kvlight: the request does not have the key {key}", nameof(key));
+                return positions;
             }
         }
 
-        private bool Answer(V value, Terms terms, Func<IntPtr, IntPtr, IntPtr, int> answer)
+        private bool Answer(V value, Terms terms, Func<IntPtr, IntPtr, IntPtr, int> answer) => Answer(value, tasks.CostOf(value, terms), terms, answer);
+
+        private bool Answer(V value, long cost, Terms terms, Func<IntPtr, IntPtr, IntPtr, int> answer)
         {
-            long cost = tasks.CostOf(value, terms);
             tasks.Engine.Enter();
             try
             {
                 IntPtr made = tasks.Engine.NewValue(value, cost);
                 try
                 {
-                    return Call(request => Terms.With(terms, packed => answer(request, made, (IntPtr)packed))) == NativeApi.OK;
+                    return Call(request => Terms.With(terms, false, packed => answer(request, made, (IntPtr)packed))) == NativeApi.OK;
                 }
                 finally
                 {
@@ -283,10 +341,11 @@ namespace Kvlight
             }
         }
 
+        /// <summary>Makes a call. The result is LATE if the key has an answer already, or the request is finished.</summary>
         private int Call(Func<IntPtr, int> call)
         {
             int status = handle.Use(call, NativeApi.ERR_ALREADY_ANSWERED);
-            return KvlightException.Check(status);
+            return status == NativeApi.ERR_ALREADY_ANSWERED ? NativeApi.LATE : KvlightException.Check(status);
         }
     }
 }

@@ -43,8 +43,11 @@ namespace Kvlight
         /// <summary>The number of entries, including those of keys known to be absent.</summary>
         public long Count => OnCache(cache => NativeApi.kvl_cache_len(cache));
 
-        /// <summary>The total cost of the entries, in bytes.</summary>
-        public long TotalCost => OnCache(cache => NativeApi.kvl_cache_cost(cache));
+        /// <summary>The total cost of the entries, in bytes; long.MaxValue if it is higher.</summary>
+        public long TotalCost => Saturated(OnCache(cache => NativeApi.kvl_cache_cost(cache)));
+
+        /// <summary>The library's numbers are unsigned: one that is too large becomes the largest long.</summary>
+        private static long Saturated(long number) => number < 0 ? long.MaxValue : number;
 
         /// <summary>Whether the Tasks or the Cache was closed.</summary>
         public bool IsClosed => !Engine.IsOpen;
@@ -79,7 +82,7 @@ namespace Kvlight
         public IReadOnlyDictionary<K, V> GetAll(IEnumerable<K> keys)
         {
             var found = new Dictionary<K, V>();
-            foreach (K key in keys)
+            foreach (K key in CopyOf(keys))
             {
                 if (TryGet(key, out V value))
                     found[key] = value;
@@ -109,7 +112,7 @@ namespace Kvlight
                 IntPtr made = Engine.NewValue(value, stated);
                 try
                 {
-                    return Terms.With(terms, packed => NativeApi.kvl_cache_put(cache, (byte*)at, length, made, packed));
+                    return Terms.With(terms, true, packed => NativeApi.kvl_cache_put(cache, (byte*)at, length, made, packed));
                 }
                 finally
                 {
@@ -160,8 +163,12 @@ namespace Kvlight
         /// <param name="key">The key.</param>
         /// <param name="ttlMs">Milliseconds from now; Terms.Never; null: as the settings say.</param>
         /// <returns>Whether there was an entry.</returns>
-        public bool Touch(K key, long? ttlMs = null) =>
-            OnKey(key, (cache, at, length) => NativeApi.kvl_cache_touch(cache, (byte*)at, length, ttlMs ?? NativeApi.TTL_DEFAULT)) == NativeApi.OK;
+        public bool Touch(K key, long? ttlMs = null)
+        {
+            if (ttlMs == 0 || ttlMs < NativeApi.TTL_DEFAULT)
+                throw KvlightException.Of(NativeApi.ERR_BAD_VALUE, $"kvlight: a new TTL is 1 ms or more, or Terms.Never, not {ttlMs}", null);
+            return OnKey(key, (cache, at, length) => NativeApi.kvl_cache_touch(cache, (byte*)at, length, ttlMs ?? NativeApi.TTL_DEFAULT)) == NativeApi.OK;
+        }
 
         /// <summary>Removes an entry.</summary>
         /// <param name="key">The key.</param>
@@ -211,27 +218,41 @@ namespace Kvlight
 
         /// <summary>Evicts entries until a share of them is left.</summary>
         /// <param name="ratio">The share to keep, 0 to 1.</param>
-        public void Trim(double ratio) => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_trim(cache, ratio)));
+        public void Trim(double ratio)
+        {
+            KvlightException.CheckArgument(ratio >= 0 && ratio <= 1, $"the share of entries to keep is 0 to 1, not {ratio}");
+            OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_trim(cache, ratio)));
+        }
 
         /// <summary>Evicts entries until this many are left.</summary>
         /// <param name="entries">The number to keep.</param>
-        public void TrimTo(long entries) => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_trim_to(cache, entries)));
+        public void TrimTo(long entries)
+        {
+            KvlightException.CheckArgument(entries >= 0, $"the number of entries to keep is 0 or above, not {entries}");
+            OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_trim_to(cache, entries)));
+        }
 
         /// <summary>Changes the limits, and evicts what is beyond them.</summary>
         /// <param name="capacity">The maximum number of entries.</param>
         /// <param name="costLimit">The highest total cost in bytes; -1: without a limit.</param>
-        public void Resize(long capacity, long costLimit = -1) => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_resize(cache, capacity, costLimit)));
+        public void Resize(long capacity, long costLimit = -1)
+        {
+            KvlightException.CheckArgument(capacity >= 0, $"a capacity is 0 or above, not {capacity}");
+            KvlightException.CheckArgument(costLimit >= -1, $"a limit of the cost is 0 or above, or -1, not {costLimit}");
+            OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_resize(cache, capacity, costLimit)));
+        }
 
         /// <summary>Writes the entries to a file, with their remaining TTLs. An existing file is replaced once the new one is complete.</summary>
         /// <param name="path">The file.</param>
-        /// <param name="encode">Returns the bytes of a value; if it throws, the save fails with that exception.</param>
+        /// <param name="encode">Returns the bytes of a value; if it throws or returns null, the save fails with that exception.</param>
         /// <returns>The number of entries written.</returns>
         public long Save(string path, Func<V, byte[]> encode) => new Transfer().Save(this, path, encode ?? throw new ArgumentNullException(nameof(encode)));
 
         /// <summary>Stores the entries of a saved file, except those whose key has an entry already. Entries that come before a damaged part of the
         /// file are stored.</summary>
         /// <param name="path">The file.</param>
-        /// <param name="decode">Returns the value that has the bytes; if it throws, the load fails with that exception.</param>
+        /// <param name="decode">Returns the value that has the bytes; if it throws or returns null, or if a key in the file is none of this cache, the
+        /// load fails with that exception.</param>
         /// <returns>The number of entries stored.</returns>
         public long Load(string path, Func<byte[], V> decode) => new Transfer().Load(this, path, decode ?? throw new ArgumentNullException(nameof(decode)));
 
@@ -302,7 +323,7 @@ namespace Kvlight
                         : NativeApi.kvl_tasks_stats(Engine.Tasks, place, Kvlight.Stats.Size));
                 }
             });
-            return new Stats(numbers);
+            return new Stats(Array.ConvertAll(numbers, Saturated));
         }
 
         /// <summary>Returns the statistics as JSON, with histograms.</summary>
@@ -355,9 +376,19 @@ namespace Kvlight
         {
         }
 
-        internal long CostOf(V value, Terms terms) => terms?.Cost ?? (value == null || cost == null ? 0 : cost(value));
+        internal long CostOf(V value, Terms terms)
+        {
+            long? stated = Terms.CostOf(terms);
+            if (stated != null || value == null || cost == null)
+                return stated ?? 0;
+            long returned = cost(value);
+            return returned >= 0 ? returned
+                : throw new ArgumentOutOfRangeException(null, $"kvlight: the function for costs returned {returned}, and a cost is 0 or above");
+        }
 
-        internal byte[][] BytesOf(IEnumerable<K> keys) => keys.Select(Keys.Bytes).ToArray();
+        internal static K[] CopyOf(IEnumerable<K> keys) => (keys ?? throw new ArgumentNullException(nameof(keys))).ToArray();
+
+        internal byte[][] BytesOf(K[] keys) => Array.ConvertAll(keys, Keys.Bytes);
 
         /// <summary>Ends a call. Also keeps this object from being collected, and so closed, during the call.</summary>
         internal void Leave()

@@ -22,7 +22,9 @@ namespace Kvlight
     /// <summary>A cache with a provider: each key is loaded once, in batches, however many callers want it. Config creates it. All methods may be
     /// called on any thread. A Tasks that is dropped without Dispose is closed by the garbage collector, when no fetch is in progress. The task of a
     /// fetch fails with the provider's exception, unchanged, or with a KvlightException. Cancelling the token of a fetch cancels this fetch and no
-    /// other.</summary>
+    /// other. A method that returns a task throws only what is wrong with its arguments: a key or a list that is null or cannot be read, or an invalid
+    /// setting. A key of more than 65,535 bytes fails like a key that cannot be loaded. A provider may fetch and wait for other keys of its Tasks; a
+    /// chain of providers that wait for each other needs a slot for each (TasksMaxRunning): if it is longer, it waits for ever.</summary>
     /// <typeparam name="K">The type of the keys.</typeparam>
     /// <typeparam name="V">The type of the values; null: there is no such record.</typeparam>
     public sealed class Tasks<K, V> : Store<K, V>
@@ -113,8 +115,17 @@ namespace Kvlight
         /// <param name="options">The settings of this fetch; null: none.</param>
         /// <param name="cancellationToken">Cancels this fetch.</param>
         /// <returns>The value; the default of its type if there is no such record.</returns>
-        public V Fetch(K key, FetchOptions options = null, CancellationToken cancellationToken = default(CancellationToken)) =>
-            FetchAsync(key, options, cancellationToken).GetAwaiter().GetResult();
+        /// <exception cref="KvlightException">Status.ErrReentrant: the provider, on its thread, waits for a key that it is to answer itself.</exception>
+        public V Fetch(K key, FetchOptions options = null, CancellationToken cancellationToken = default(CancellationToken))
+        {
+            Task<V> fetched = FetchAsync(key, options, cancellationToken);
+            if (!fetched.IsCompleted && Request<K, V>.IsAnswering(this, key))
+            {
+                throw KvlightException.Of(NativeApi.ERR_REENTRANT,
+                    "kvlight: the provider waits for a key that it is to answer itself, so this wait could never end", null);
+            }
+            return fetched.GetAwaiter().GetResult();
+        }
 
         /// <summary>Fetches several keys.</summary>
         /// <param name="keys">The keys; duplicates are allowed.</param>
@@ -139,7 +150,7 @@ namespace Kvlight
         public unsafe Task<IReadOnlyList<Result<K, V>>> ResultsAsync(IEnumerable<K> keys, FetchOptions options = null,
             CancellationToken cancellationToken = default(CancellationToken))
         {
-            K[] asked = keys.ToArray();
+            K[] asked = CopyOf(keys);
             byte[][] bytes = BytesOf(asked);
             if (cancellationToken.IsCancellationRequested)
                 return Task.FromCanceled<IReadOnlyList<Result<K, V>>>(cancellationToken);
@@ -185,7 +196,7 @@ namespace Kvlight
         {
             if (consumer == null)
                 throw new ArgumentNullException(nameof(consumer));
-            K[] asked = keys.ToArray();
+            K[] asked = CopyOf(keys);
             byte[][] bytes = BytesOf(asked);
             if (cancellationToken.IsCancellationRequested)
                 return Task.FromCanceled(cancellationToken);
@@ -213,7 +224,7 @@ namespace Kvlight
         /// <param name="options">The settings of the reload; null: none.</param>
         public unsafe void Refresh(IEnumerable<K> keys, FetchOptions options = null)
         {
-            byte[][] bytes = BytesOf(keys);
+            byte[][] bytes = BytesOf(CopyOf(keys));
             IntPtr stated = FetchOptions.Create(options);
             try
             {
@@ -237,7 +248,7 @@ namespace Kvlight
         /// <summary>Reports that another process has changed keys: their values leave this process, and the answers of running loads of these keys
         /// are not stored.</summary>
         /// <param name="keys">The keys.</param>
-        public void Invalidate(IEnumerable<K> keys) => Invalidate(BytesOf(keys), 0);
+        public void Invalidate(IEnumerable<K> keys) => Invalidate(BytesOf(CopyOf(keys)), 0);
 
         /// <summary>Reports that another process may have changed any key: all values leave this process.</summary>
         public void InvalidateAll() => Invalidate(Array.Empty<byte[]>(), NativeApi.INVALIDATE_F_ALL);
@@ -281,6 +292,7 @@ namespace Kvlight
         /// <returns>A task that completes when all is freed.</returns>
         public Task CloseAsync(long drainMs = -1)
         {
+            KvlightException.CheckArgument(drainMs >= -1, $"a drain takes 0 ms or more, or -1, not {drainMs}");
             Engine.Close(drainMs);
             Engine.Hold(this);
             return Engine.Ended;
@@ -329,12 +341,24 @@ namespace Kvlight
             try
             {
                 request.ReadKeys();
-                Task running = provider(request) ?? throw new InvalidOperationException("kvlight: the provider returned null, and not a task");
-                await running.ConfigureAwait(false);
+                await Call(request).ConfigureAwait(false);
             }
             catch (Exception e)
             {
                 request.GiveUp(e);
+            }
+        }
+
+        private Task Call(Request<K, V> request)
+        {
+            request.EnterProvider();
+            try
+            {
+                return provider(request) ?? throw new InvalidOperationException("kvlight: the provider returned null, and not a task");
+            }
+            finally
+            {
+                request.LeaveProvider();
             }
         }
 

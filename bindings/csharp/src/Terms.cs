@@ -30,7 +30,7 @@ namespace Kvlight
         /// <summary>Entries of a lower priority are evicted first.</summary>
         public double? Priority { get; set; }
 
-        /// <summary>The cost of the value, in bytes.</summary>
+        /// <summary>The cost of the value, in bytes, 0 or above.</summary>
         public long? Cost { get; set; }
 
         /// <summary>Milliseconds for which the expired value is kept as a fallback; -1: not at all.</summary>
@@ -52,12 +52,20 @@ namespace Kvlight
         internal delegate int Call(void* terms);
 
         /// <summary>Calls a function with a kvl_terms_t, or null if there are no terms. The cost belongs to the value, and is left out.</summary>
-        internal static int With(Terms terms, Call call)
+        internal static int With(Terms terms, bool isPut, Call call)
         {
             if (terms == null)
                 return call(null);
+            Check(terms.TtlMs == null || terms.TtlMs >= NativeApi.TTL_DEFAULT, $"TtlMs is 0 or above, or Never, not {terms.TtlMs}");
+            Check(terms.Priority == null || !double.IsNaN(terms.Priority.Value), "Priority is a number");
+            Check(terms.StaleTtlMs == null || terms.StaleTtlMs >= NativeApi.STALE_NEVER, $"StaleTtlMs is 0 or above, or -1, not {terms.StaleTtlMs}");
+            Check(isPut || terms.Flags == 0, "KeepsTtl and Condition are for puts, not for answers");
             byte[] version = Utf8.Bytes(terms.Version ?? "");
-            byte[][] tags = terms.Tags == null ? Array.Empty<byte[]>() : Engine.Lend(() => terms.Tags.Select(Utf8.Bytes).ToArray());
+            Check(version.Length <= NativeApi.LABEL_MAX, $"Version has at most 255 bytes of UTF-8, not {version.Length}");
+            byte[][] tags = terms.Tags == null ? Array.Empty<byte[]>() : Engine.Lend(() => terms.Tags.Select(tag => Utf8.Bytes(tag ?? "")).ToArray());
+            Check(tags.Length <= NativeApi.TAGS_MAX, $"Tags has at most 16 tags, not {tags.Length}");
+            foreach (byte[] tag in tags)
+                Check(tag.Length >= 1 && tag.Length <= NativeApi.LABEL_MAX, $"a tag in Tags has 1 to 255 bytes of UTF-8, not {tag.Length}");
             byte* place = stackalloc byte[NativeApi.Terms.SIZE];
             for (int i = 0; i < NativeApi.Terms.SIZE; i++)
                 place[i] = 0;
@@ -78,6 +86,19 @@ namespace Kvlight
                     return call(place);
                 }
             }
+        }
+
+        private static void Check(bool isValid, string rule)
+        {
+            if (!isValid)
+                throw KvlightException.Of(NativeApi.ERR_BAD_VALUE, "kvlight: in Terms, " + rule, null);
+        }
+
+        /// <summary>Returns the stated cost; null if there is none.</summary>
+        internal static long? CostOf(Terms terms)
+        {
+            Check(!(terms?.Cost < 0), $"Cost is 0 or above, not {terms?.Cost}");
+            return terms?.Cost;
         }
 
         private int Flags

@@ -149,13 +149,13 @@ namespace Kvlight
                     return;
                 }
                 V value = default(V);
-                if (status != NativeApi.OK || !Decoded(Utf8.Copy(payload, length), ref value))
+                long cost = 0;
+                if (status != NativeApi.OK || !Decoded(Utf8.Copy(payload, length), ref value, ref cost))
                 {
                     // The data is no entry of an object under this key, or cannot be decoded: the library counts a miss.
                     CheckAnswer(NativeApi.kvl_l2_request_hit(handle, at, null, 0, found.TtlLeftMs, token, tokenLength));
                     return;
                 }
-                long cost = tasks.CostOf(value, null);
                 if (!engine.TryEnter())
                     return; // The engine is closed.
                 try
@@ -177,11 +177,12 @@ namespace Kvlight
             }
         }
 
-        private bool Decoded(byte[] bytes, ref V value)
+        private bool Decoded(byte[] bytes, ref V value, ref long cost)
         {
             try
             {
                 value = decode(bytes);
+                cost = tasks.CostOf(value, null);
                 return value != null;
             }
             catch (Exception e)

@@ -31,7 +31,11 @@ namespace Kvlight
 
         internal long Load<K, V>(Store<K, V> store, string path, Func<byte[], V> decode) => Run(store, path, false, entry =>
         {
+            // A file with keys of another type is refused here, and not when the keys are read.
+            store.Keys.Key(Utf8.Copy(*(byte**)(entry + NativeApi.Result.KEY), *(long*)(entry + NativeApi.Result.KEY_LEN)));
             V value = decode(Utf8.Copy(*(byte**)(entry + NativeApi.Result.DATA), *(long*)(entry + NativeApi.Result.DATA_LEN)));
+            if (value == null)
+                throw new InvalidOperationException("kvlight: the function that decodes values returned null");
             return store.Engine.NewValue(value, store.CostOf(value, null));
         });
 

@@ -12,8 +12,23 @@ namespace Kvlight
         /// <summary>The bytes of a key or a label; throws if the text has half of a surrogate pair.</summary>
         internal static byte[] Bytes(string text) => Strict.GetBytes(text);
 
-        /// <summary>The bytes of a text, followed by a NUL.</summary>
-        internal static byte[] Terminated(string text) => Encoding.UTF8.GetBytes(text + "\0");
+        /// <summary>The key with these bytes; throws if they are not UTF-8.</summary>
+        internal static string Key(byte[] bytes)
+        {
+            try
+            {
+                return Strict.GetString(bytes);
+            }
+            catch (DecoderFallbackException e)
+            {
+                throw new ArgumentException("kvlight: the bytes of a key are not UTF-8, so it is no string", e);
+            }
+        }
+
+        /// <summary>The bytes of a text, followed by a NUL; throws if the text contains one.</summary>
+        internal static byte[] Terminated(string text) => text.IndexOf('\0') < 0
+            ? Encoding.UTF8.GetBytes(text + "\0")
+            : throw new ArgumentException("kvlight: a text contains the character NUL, with which texts end: " + text.Replace('\0', '?'));
 
         internal static string Text(byte* text)
         {

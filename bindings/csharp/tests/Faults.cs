@@ -6,6 +6,7 @@ using System.IO;
 using System.Linq;
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
 using Kvlight;
@@ -180,7 +181,7 @@ internal static class Faults
             Cache<string, object> compared = new Config<string, object>(Keys.Strings).Cache();
             compared.Put("a", new Equal(() => compared.Dispose()));
             Store<string, string> read = null;
-            var keys = new Keys<string>(System.Text.Encoding.UTF8.GetBytes, bytes =>
+            var keys = new Keys<string>(Encoding.UTF8.GetBytes, bytes =>
             {
                 read.Dispose();
                 return "a";
@@ -278,8 +279,197 @@ internal static class Faults
             for (int n = 0; n < 4; n++)
                 Tap.Equal(Tap.Taken(ends), Status.ErrClosed, "the status");
         });
+        Answers(tap);
+        Mistakes(tap);
         Lives(tap);
         Loading(tap);
+    }
+
+    private static void Answers(Tap tap)
+    {
+        tap.Test("f15 a second answer for a key is not in time, and fails no other key", () =>
+        {
+            var said = new BlockingCollection<string>();
+            using (Tasks<string, string> tasks = Scenarios.Config().Provide(request =>
+            {
+                string first = $"{request.Resolve("a", "A")} {request.Resolve("a", "again")} {request.Fail("a", new IOException("late"))}";
+                request.Resolve("b", "B");
+                request.Finish();
+                string then = $"{request.Resolve("b", "again")} {request.Fail("b", new IOException("late"))} {request.NotModified("b")} {request.Heartbeat()}";
+                Tap.Check(request.Stale("b") == null, "what is held");
+                request.Finish();
+                request.Finish(new IOException("late"));
+                said.Add(first + " " + then);
+                return Task.CompletedTask;
+            }))
+            {
+                Tap.EqualLists(tasks.FetchAllAsync(new[] { "a", "b" }).Result, new[] { "A", "B" }, "the values");
+                Tap.Equal(Tap.Taken(said), "True False False False False False False", "whether the answers were in time");
+            }
+        });
+        tap.Test("f04 a provider that changes the arrays that it received answers the same keys", () =>
+        {
+            using (Tasks<byte[], string> tasks = new Config<byte[], string>(Keys.Bytes) { BatchMaxKeys = 10 }.LoadOneAsync((key, token) =>
+            {
+                string value = "value " + key[0];
+                key[0] = 9;
+                return Task.FromResult(value);
+            }))
+            {
+                IReadOnlyList<string> values = tasks.FetchAllAsync(new[] { new byte[] { 1 }, new byte[] { 2 } }).Result;
+                Tap.EqualLists(values, new[] { "value 1", "value 2" }, "the values");
+            }
+            using (Tasks<string, string> tasks = Scenarios.Config().Load(keys =>
+            {
+                Tap.Thrown<NotSupportedException>("cleared", () => ((IList<string>)keys).Clear());
+                return new Dictionary<string, string> { { "a", "A" }, { "b", "B" } };
+            }))
+            {
+                Tap.EqualLists(tasks.FetchAllAsync(new[] { "b", "a" }).Result, new[] { "B", "A" }, "the values");
+            }
+        });
+        tap.Test("f21 a provider that waits for a key that it is to answer is refused", () =>
+        {
+            Tasks<string, string> self = null;
+            var refused = new ConcurrentQueue<Status>();
+            self = new Config<string, string>(Keys.Strings) { CacheTtlMs = 60000 }.Provide(request =>
+            {
+                Tap.BusyUntil(() => Volatile.Read(ref self) != null);
+                string key = request.Keys[0];
+                if (key == "a")
+                {
+                    refused.Enqueue(Tap.Thrown<KvlightException>("its own key", () => self.Fetch("a")).Status);
+                    Tap.Equal(self.Fetch("b"), "B", "another key");
+                }
+                request.Resolve(key, key.ToUpperInvariant());
+                Tap.Equal(self.Fetch(key), key.ToUpperInvariant(), "its own key, answered");
+                request.Finish();
+                return Task.CompletedTask;
+            });
+            Task<string> fetched = self.FetchAsync("a");
+            Tap.Check(fetched.Wait(60000), "it waits for itself");
+            Tap.Equal(fetched.Result, "A", "the value");
+            Tap.EqualLists(refused, new[] { Status.ErrReentrant }, "the status");
+            self.Dispose();
+        });
+        tap.Test("l04 a value that is stored several times is dropped once, when none of its entries is left", () =>
+        {
+            var dropped = new ConcurrentQueue<string>();
+            string value = "A";
+            using (Cache<string, string> cache = new Config<string, string>(Keys.Strings) { Dropped = dropped.Enqueue }.Cache())
+            {
+                cache.Put("a", value);
+                cache.Put("b", value);
+                cache.Put("b", value, new Terms { TtlMs = 60000 });
+                cache.Remove("a");
+                cache.Put("other", "B");
+                cache.Remove("other");
+                Tap.BusyUntil(() => dropped.Count > 0);
+                Tap.EqualLists(dropped, new[] { "B" }, "dropped while the cache has the other");
+                cache.Clear();
+                Tap.BusyUntil(() => dropped.Count == 2);
+                cache.Put("a", value);
+            }
+            Tap.EqualLists(dropped, new[] { "B", "A", "A" }, "dropped");
+        });
+        tap.Test("l05 Dispose does not wait for a thread of the pool", () =>
+            Tap.Equal(Child("full", null), "disposed\n", "what it says"));
+    }
+
+    /// <summary>Fails if the message of what a call throws does not contain a text.</summary>
+    private static void Refused(string what, Action call)
+    {
+        Exception error = Tap.Thrown<Exception>(what, call);
+        Tap.Check(error.Message.Contains(what), $"{error} does not contain: {what}");
+    }
+
+    private static void Mistakes(Tap tap)
+    {
+        tap.Test("l09 what is refused is named", () =>
+        {
+            var clock = new ManualClock();
+            using (Tasks<string, string> tasks = Scenarios.Users(new Config<string, string>(Keys.Strings) { Clock = clock }))
+            {
+                Refused("TtlMs", () => tasks.Put("a", "A", new Terms { TtlMs = -5 }));
+                Refused("StaleTtlMs", () => tasks.Put("a", "A", new Terms { StaleTtlMs = -2 }));
+                Refused("Priority", () => tasks.Put("a", "A", new Terms { Priority = double.NaN }));
+                Refused("Cost", () => tasks.Put("a", "A", new Terms { Cost = -3 }));
+                Refused("Version", () => tasks.Put("a", "A", new Terms { Version = new string('v', 256) }));
+                Refused("Tags", () => tasks.Put("a", "A", new Terms { Tags = Enumerable.Repeat("t", 17).ToArray() }));
+                Refused("a tag", () => tasks.Put("a", "A", new Terms { Tags = new string[] { null } }));
+                Refused("keys", () => tasks.GetAll(null));
+                Refused("keys", () => tasks.FetchAllAsync(null).Wait());
+                Refused("path", () => tasks.Load(null, bytes => ""));
+                Refused("-5", () => clock.Advance(-5));
+                Refused("-1", () => new ManualClock(-1));
+                Refused("TTL", () => tasks.Touch("a", 0));
+                Refused("share", () => tasks.Trim(1.5));
+                Refused("-1", () => tasks.TrimTo(-1));
+                Refused("capacity", () => tasks.Resize(-1));
+                Refused("drain", () => tasks.CloseAsync(-2));
+                var options = new FetchOptions();
+                options.Set("timeout_ms\0x", 5);
+                Refused("NUL", () => tasks.FetchAsync("a", options).Wait());
+            }
+            Config<string, string> config = Scenarios.Config();
+            config.Set("cache.policy", "lru\0x");
+            Refused("NUL", () => config.Cache());
+            using (Tasks<string, string> tasks = Scenarios.Config().LoadAsync((keys, token) => null))
+                Refused("not a task", () => tasks.Fetch("a"));
+            using (Tasks<string, string> tasks = Scenarios.Config().LoadOneAsync((key, token) => null))
+                Refused("not a task", () => tasks.Fetch("a"));
+            using (Tasks<string, string> tasks = Scenarios.Config().Provide(request =>
+            {
+                request.Resolve("a", "A", new Terms { Condition = Condition.IfAbsent });
+                return Task.CompletedTask;
+            }))
+            {
+                Refused("for puts", () => tasks.Fetch("a"));
+            }
+            using (Cache<string, string> cache = new Config<string, string>(new Keys<string>(key => null, bytes => "")).Cache())
+                Refused("encodes keys returned null", () => cache.Get("a"));
+            using (Tasks<string, string> tasks = Scenarios.Users(new Config<string, string>(new Keys<string>(Encoding.UTF8.GetBytes, bytes => null))))
+                Refused("decodes keys returned null", () => tasks.Fetch("a"));
+        });
+        tap.Test("s03 f17 the total cost saturates, and a negative cost concerns its own key", () =>
+        {
+            var config = new Config<string, string>(Keys.Strings) { Cost = value => value == "user bad" ? -1 : long.MaxValue };
+            using (Tasks<string, string> tasks = Scenarios.Users(config))
+            {
+                IReadOnlyList<Result<string, string>> results = tasks.ResultsAsync(new[] { "a", "bad", "b" }).Result;
+                Tap.Equal(results[0].Value + results[2].Value, "user auser b", "the others");
+                Tap.Check(results[1].Error is ArgumentOutOfRangeException, "the error: " + results[1].Error);
+                Tap.Equal(tasks.TotalCost, long.MaxValue, "the total");
+                Tap.Equal(tasks.Stats().Cost, long.MaxValue, "the total in the statistics");
+                Refused("-1", () => tasks.Put("c", "user bad"));
+            }
+        });
+        tap.Test("s18 a load refuses keys of another type, and values that are null", () =>
+        {
+            string file = Path.GetTempFileName();
+            using (Cache<string, string> cache = Scenarios.Config().Cache())
+            {
+                cache.Put("abc", "A");
+                cache.Save(file, Encoding.UTF8.GetBytes);
+                cache.Clear();
+                Refused("decodes values returned null", () => cache.Load(file, bytes => null));
+                Tap.Check(!cache.Contains("abc"), "nothing is stored");
+            }
+            using (Cache<long, string> cache = new Config<long, string>(Keys.Longs).Cache())
+            {
+                Refused("not a long", () => cache.Load(file, Encoding.UTF8.GetString));
+                Tap.Equal(cache.Count, 0L, "entries");
+                cache.Put(-2, "A");
+                cache.Save(file, Encoding.UTF8.GetBytes);
+            }
+            using (Cache<int, string> cache = new Config<int, string>(Keys.Ints).Cache())
+                Refused("not an int", () => cache.Load(file, Encoding.UTF8.GetString));
+            using (Cache<Guid, string> cache = new Config<Guid, string>(Keys.Guids).Cache())
+                Refused("not a Guid", () => cache.Load(file, Encoding.UTF8.GetString));
+            using (Cache<string, string> cache = Scenarios.Config().Cache())
+                Refused("not UTF-8", () => cache.Load(file, Encoding.UTF8.GetString));
+            File.Delete(file);
+        });
     }
 
     /// <summary>How many threads the Tasks and Caches of this process have, those of the library included.</summary>
@@ -504,6 +694,22 @@ internal static class Faults
             }
         }
         Console.WriteLine("all answered");
+        return 0;
+    }
+
+    internal static int DisposeWhileThePoolIsFull()
+    {
+        ThreadPool.SetMinThreads(1, 1);
+        int most = 4;
+        if (!ThreadPool.SetMaxThreads(most, most))
+            ThreadPool.SetMaxThreads(most = Environment.ProcessorCount, most);
+        Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config());
+        Tap.Equal(tasks.Fetch("a"), "user a", "value");
+        for (int i = 0; i < 2 * most; i++)
+            ThreadPool.QueueUserWorkItem(_ => Thread.Sleep(Timeout.Infinite));
+        var disposing = new Thread(tasks.Dispose) { IsBackground = true };
+        disposing.Start();
+        Console.WriteLine(disposing.Join(20000) ? "disposed" : "it waits");
         return 0;
     }
 

@@ -1,8 +1,8 @@
 using System;
 using System.Reflection;
 
-/// <summary>Runs the tests that the argument names, by default the scenarios. Faults runs "twice", "bytes", "crowd" and "exit" in processes of
-/// their own.</summary>
+/// <summary>Runs the tests that the argument names, by default the scenarios. Faults runs "twice", "bytes", "crowd", "full" and "exit" in processes
+/// of their own.</summary>
 internal static class Program
 {
     private static int Main(string[] arguments)
@@ -16,6 +16,8 @@ internal static class Program
             return Faults.LoadFromBytes();
         if (what == "crowd")
             return Faults.FetchOnAllThreadsOfThePool();
+        if (what == "full")
+            return Faults.DisposeWhileThePoolIsFull();
         if (what == "exit")
             return Faults.ExitWithFetchesInProgress();
         var tap = new Tap();
