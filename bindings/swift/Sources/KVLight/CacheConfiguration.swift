@@ -2,7 +2,8 @@
 
 import CKVLight
 
-/// The configuration of a ``MemoryCache``, and of the store of ``KVLightTasks``. Values outside their range are clamped to it.
+/// The configuration of a ``MemoryCache``, and of the store of ``KVLightTasks``. Values outside their range are clamped to it; settings that
+/// contradict each other are a ``problem``.
 public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     /// How keys are hashed.
     public enum Hash: String, Sendable {
@@ -19,7 +20,7 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
         case s3fifo
     }
 
-    /// The maximum number of entries; 0 stores nothing.
+    /// The maximum number of entries; 0 stores nothing, so that ``staleFor`` and the settings of refreshes have no effect.
     public var capacity = 1024
     /// The maximum total cost of the entries, in bytes; `nil` is no limit.
     public var costLimit: Int?
@@ -35,14 +36,16 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var idleTimeToLive: Duration?
     /// How long an expired element is kept as a fallback for when the provider fails. This needs elements that expire: see ``timeToLive``.
     public var staleFor = Duration.zero
-    /// How long a fetch that has a fallback waits for the load: `nil` is until the load ends, zero is not at all.
+    /// How long a fetch that has a fallback waits for the load: `nil` is until the load ends, zero is not at all. Less than the timeout of a
+    /// fetch, if there is one.
     public var staleAfter: Duration?
     /// How long a key is not loaded again after a load failed and a fallback was served; meanwhile its fetches receive the fallback at
     /// once.
     public var staleRetry = Duration.seconds(1)
-    /// The part of an element's time to live, 0 to 1, after which a use of the element reloads it in the background; 0 is never.
+    /// The part of an element's time to live, 0 to 0.999, after which a use of the element reloads it in the background; 0 is never. With
+    /// ``refreshJitter`` it may be 1. This needs a ``timeToLive``.
     public var refreshAfter = 0.0
-    /// The age after which a use of an element reloads it, in place of ``refreshAfter``.
+    /// The age after which a use of an element reloads it, in place of ``refreshAfter``: less than the ``timeToLive``.
     public var refreshAge: Duration?
     /// The pause after a failed refresh until the next one.
     public var refreshRetry = Duration.seconds(1)
@@ -92,6 +95,14 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     /// How the cost of elements is computed.
     var pricing: Pricing<Element> { Pricing(function: cost) }
 
+    /// Why no engine can be created with this configuration: the settings that contradict each other, and what to do. `nil` if there is no
+    /// problem. A ``MemoryCache`` has no provider, and ignores the settings about loads.
+    public var problem: String? {
+        let settings = ConfigHandle()
+        write(to: settings, reported: ReportedCache(), spellings: Spellings())
+        return settings.contradiction()
+    }
+
     /// Writes all settings; `reported` is set later to the cache whose statistics are reported.
     func write(to config: borrowing ConfigHandle, reported: ReportedCache, spellings: Spellings<K>) {
         config.set("cache.capacity", max(capacity, 0))
@@ -101,13 +112,18 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
         config.set("cache.null_ttl_ms", nullTimeToLive == .default ? 60_000 : nullTimeToLive.milliseconds)
         config.set("cache.ttl_jitter_ms", timeToLiveJitter.milliseconds())
         config.set("cache.idle_ttl_ms", idleTimeToLive.map { $0.milliseconds(atLeast: 1) } ?? -1)
-        config.set("stale.ttl_ms", staleFor.milliseconds())
+        // Where nothing is kept, there is no fallback and nothing to refresh.
+        let refreshes = capacity > 0 && timeToLive.configured != 0
+        let refreshJitter = refreshJitter.isNaN ? 0 : min(max(refreshJitter, 0), 1)
+        // At the end of its time to live there is nothing left of an element to refresh, unless jitter makes the refresh come earlier.
+        let latestRefresh = refreshJitter > 0 ? 1 : 0.999
+        config.set("stale.ttl_ms", capacity > 0 ? staleFor.milliseconds() : 0)
         config.set("stale.timeout_ms", staleAfter.map { $0.milliseconds() } ?? -1)
         config.set("stale.retry_ms", min(staleRetry.milliseconds(), Int64(UInt32.max)))
-        config.set("refresh.after", refreshAge != nil || refreshAfter.isNaN ? 0 : min(max(refreshAfter, 0), 1))
-        config.set("refresh.after_ms", refreshAge.map { $0.milliseconds(atLeast: 1) } ?? 0)
+        config.set("refresh.after", !refreshes || refreshAge != nil || refreshAfter.isNaN ? 0 : min(max(refreshAfter, 0), latestRefresh))
+        config.set("refresh.after_ms", refreshes ? refreshAge.map { $0.milliseconds(atLeast: 1) } ?? 0 : 0)
         config.set("refresh.retry_ms", min(refreshRetry.milliseconds(atLeast: 1), Int64(UInt32.max)))
-        config.set("refresh.jitter", min(max(refreshJitter.isNaN ? 0 : refreshJitter, 0), 1))
+        config.set("refresh.jitter", refreshJitter)
         config.set("cache.timer", usesTimer)
         config.set("cache.seed", seed.map { max($0, 0) } ?? -1)
         config.set("cache.hash", hash.rawValue)

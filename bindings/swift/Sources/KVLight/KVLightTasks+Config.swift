@@ -12,7 +12,8 @@ extension KVLightTasks {
         case fifo
     }
 
-    /// The configuration of ``KVLightTasks``. Values outside their range are clamped to it.
+    /// The configuration of ``KVLightTasks``. Values outside their range are clamped to it. Settings that contradict each other, such as a
+    /// fallback for elements that never expire, are a ``problem``, with which no engine can be created.
     public struct Config: Sendable {
         public var provider: Provider
         public var cache: CacheConfiguration<K, Element>
@@ -75,7 +76,16 @@ extension KVLightTasks {
             self.retry = retry
         }
 
-        func write(to config: borrowing ConfigHandle, reported: ReportedCache, spellings: Spellings<K>, server: RedisTier?) {
+        /// Why no engine can be created with this configuration: the settings that contradict each other, and what to do. `nil` if there is
+        /// no problem. A program whose settings come from elsewhere checks this first, since `KVLightTasks(config:)` ends the program.
+        public var problem: String? {
+            let settings = ConfigHandle()
+            write(to: settings, reported: ReportedCache(), spellings: Spellings())
+            return settings.contradiction()
+        }
+
+        /// Writes all settings but the provider and the second tier.
+        func write(to config: borrowing ConfigHandle, reported: ReportedCache, spellings: Spellings<K>) {
             cache.write(to: config, reported: reported, spellings: spellings)
             let maximum = min(max(maximumRunningRequests, 1), 65_536)
             config.set("tasks.max_running", maximum)
@@ -100,7 +110,6 @@ extension KVLightTasks {
             circuitBreaker?.write(to: config)
             rateLimit?.write(to: config)
             hedging?.write(to: config)
-            sharing?.write(to: config, pricing: cache.pricing, server: server)
         }
     }
 }

@@ -41,10 +41,16 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
     public init(config: Config) {
         let settings = ConfigHandle()
         let reported = ReportedCache()
+    /// Creates an engine.
+    ///
+    /// - Precondition: ``Config/problem`` is `nil`: no settings contradict each other. Otherwise the program ends with that sentence.
         let spellings = Spellings<K>()
         let context = RequestContext<K, Element>(pricing: config.cache.pricing, spellings: spellings)
         let connection = config.sharing?.connection()
-        config.write(to: settings, reported: reported, spellings: spellings, server: try? connection?.get())
+        config.write(to: settings, reported: reported, spellings: spellings)
+        // Optimised programs print the message of a fatal error, but not that of a failed precondition.
+        if let problem = settings.contradiction() { fatalError("KVLightTasks(config:): \(problem)") }
+        config.sharing?.write(to: settings, pricing: config.cache.pricing, server: try? connection?.get())
         let provide = config.provider.answer
         settings.setProvider { request in provide(RequestHandle(retaining: request), context) }
         engine = EngineHandle(settings, connection: connection)

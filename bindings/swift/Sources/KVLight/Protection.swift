@@ -72,11 +72,12 @@ public struct RateLimit: Hashable, Sendable {
 }
 
 /// When a slow request is repeated with its unanswered keys. The first answer counts, and the other request is cancelled. The provider must
-/// tolerate two requests for the same key at a time, and two requests must be allowed to run at a time.
+/// tolerate two requests for the same key at a time, and two requests must be allowed to run at a time
+/// (``KVLightTasks/Config/maximumRunningRequests``).
 public struct Hedging: Hashable, Sendable {
     /// When a request is slow.
     public enum Trigger: Hashable, Sendable {
-        /// It has taken this long.
+        /// It has taken this long: less than the ``KVLightTasks/Config/attemptTimeout``.
         case after(Duration)
         /// It has taken longer than this part of the last requests, 0.95 for example.
         case percentile(Double)

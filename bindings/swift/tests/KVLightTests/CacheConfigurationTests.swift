@@ -90,4 +90,53 @@ import Testing
         await #expect(throws: Broken.self) { try await tasks.fetch(key: "k") }
         #expect(calls.current == 2)
     }
+
+    private typealias Config = KVLightTasks<String, Int>.Config
+
+    private func configured(_ change: (inout Config) -> Void) -> Config {
+        var config = Config(provider: .single { (_: String) throws -> Int? in 7 })
+        change(&config)
+        return config
+    }
+
+    @Test func l09b_aProgramCanAskWhichSettingsContradictEachOther() {
+        let refused: [(words: [String], change: (inout Config) -> Void)] = [
+            (["staleFor", "timeToLive", "idleTimeToLive"], { $0.cache.staleFor = .seconds(60) }),
+            (["refreshAfter", "timeToLive", "refreshAge"], { $0.cache.refreshAfter = 0.8 }),
+            (["refreshAge", "timeToLive"], { ($0.cache.timeToLive, $0.cache.refreshAge) = (.seconds(60), .seconds(60)) }),
+            (["staleAfter", "timeout"], { ($0.timeout, $0.cache.staleAfter) = (.seconds(5), .seconds(5)) }),
+            (["staleAfter", "readMode", "cacheOnly"], { ($0.readMode, $0.cache.staleAfter) = (.cacheOnly, .seconds(5)) }),
+            (["refresh", "readMode", "noStore"], { ($0.readMode, $0.cache.refreshAge) = (.noStore, .seconds(5)) }),
+            (["hedging", "maximumRunningRequests"], { ($0.maximumRunningRequests, $0.hedging) = (1, Hedging(.percentile(0.9))) }),
+            (["hedging", "attemptTimeout"], { ($0.attemptTimeout, $0.hedging) = (.seconds(1), Hedging(.after(.seconds(1)))) }),
+        ]
+        for (words, change) in refused {
+            let problem = configured(change).problem ?? ""
+            #expect(words.allSatisfy { problem.contains("\"\($0)\"") || problem.contains($0) }, "\(words): \(problem)")
+            #expect(!problem.contains("_") && !problem.contains("."), "\(problem)")
+        }
+        #expect(configured { _ in }.problem == nil)
+        #expect(configured { ($0.cache.timeToLive, $0.cache.staleFor) = (.seconds(60), .seconds(60)) }.problem == nil)
+        var cache = CacheConfiguration<String, Int>()
+        cache.staleFor = .seconds(60)
+        #expect(cache.problem?.contains("staleFor") == true)
+        cache.idleTimeToLive = .seconds(60)
+        #expect(cache.problem == nil)
+    }
+
+    @Test func l09b_settingsThatCannotMatterAreNoContradiction() async throws {
+        let accepted: [(inout Config) -> Void] = [
+            { ($0.cache.timeToLive, $0.cache.refreshAfter) = (.seconds(60), 1) },
+            { ($0.cache.timeToLive, $0.cache.refreshAfter, $0.cache.refreshJitter) = (.seconds(60), 1, 0.5) },
+            { ($0.cache.capacity, $0.cache.staleFor) = (0, .seconds(60)) },
+            { ($0.cache.capacity, $0.cache.refreshAfter) = (0, 0.8) },
+            { ($0.cache.capacity, $0.cache.refreshAge) = (-1, .seconds(60)) },
+            { ($0.cache.timeToLive, $0.cache.refreshAge) = (.notStored, .seconds(60)) },
+        ]
+        for change in accepted {
+            let config = configured(change)
+            #expect(config.problem == nil)
+            #expect(try await KVLightTasks(config: config).fetch(key: "k") == 7)
+        }
+    }
 }

@@ -90,6 +90,15 @@ package struct ConfigHandle: ~Copyable {
         check(kvl_config_set_removal_listener(raw, call, retained(RemovalHook(listen)), releaseObject))
     }
 
+    /// Why no engine can be created with these settings, though each is valid; `nil` if one can. To be asked before the provider is set:
+    /// without one, the library checks the settings and starts nothing.
+    func contradiction() -> String? {
+        var (made, why): (OpaquePointer?, OpaquePointer?)
+        let status = kvl_tasks_new(raw, &made, &why)
+        defer { kvl_error_release(why) }
+        return status == KVL_ERR_BAD_VALUE ? kvl_error_message(why).map { SettingNames.inSwift(String(cString: $0)) } : nil
+    }
+
     func setClock(_ clock: ManualClock) {
         check(kvl_config_set_clock(raw, clock.raw))
     }

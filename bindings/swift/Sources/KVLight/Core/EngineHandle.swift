@@ -23,12 +23,10 @@ package final class EngineHandle: @unchecked Sendable {
         }
         server = try? connection?.get()
         var made: OpaquePointer?
-        var why: OpaquePointer?
-        refusal = kvl_tasks_new(config.raw, &made, &why)
+        refusal = kvl_tasks_new(config.raw, &made, nil)
         raw = made
-        // Values out of range have been clamped, so this status means that settings contradict each other.
-        precondition(refusal != KVL_ERR_BAD_VALUE, kvl_error_message(why).map { String(cString: $0) } ?? "the configuration was refused")
-        kvl_error_release(why)
+        // Values out of range have been clamped, and KVLightTasks has refused settings that contradict each other.
+        precondition(refusal != KVL_ERR_BAD_VALUE, "the configuration was refused")
         if let made { server?.attach(made) }
     }
 

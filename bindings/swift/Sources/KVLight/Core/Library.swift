@@ -9,7 +9,7 @@ import ObjectiveC
 package enum Library {
     /// Checked before any other use of the library: a library with another ABI would misread its arguments.
     static let isChecked: Void = {
-        if let mismatch = mismatch(loaded: kvl_version_number(), compiled: UInt32(KVL_VERSION_NUMBER)) { preconditionFailure(mismatch) }
+        if let mismatch = mismatch(loaded: kvl_version_number(), compiled: UInt32(KVL_VERSION_NUMBER)) { fatalError(mismatch) }
     }()
 
     /// Why two version numbers are incompatible; `nil` if they are compatible. Before 1.0 each minor version has its own ABI.
