@@ -66,8 +66,11 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var keyValidator: (@Sendable (K) -> Bool)?
     /// The cost of an element, in bytes; by default its own size, without the memory that it points to.
     public var cost: (@Sendable (Element) -> Int)?
-    /// Called for each element that has left the store or was not stored: for an engine, and for an element that the timer removes, on a thread of the
-    /// library; otherwise inside the call that removed the element.
+    /// Called for each element that has left the store or was not stored: for an engine, and for an element that the timer removes, on a
+    /// thread of the library; otherwise inside the call that removed the element.
+    ///
+    /// The thread of an engine also delivers its results, timeouts and cancellations, so a slow listener, or a slow `deinit` of an element,
+    /// delays them all: hand slow work to a queue of your own. Writers wait when too many removals have not been reported.
     public var removalListener: (@Sendable (K, Element?, RemovalCause) -> Void)?
     /// Called for each lookup on the calling thread, before the lookup returns, with the counters at that time.
     public var statisticsReport: (@Sendable (KVLightStatistics, CacheRecord) -> Void)?
@@ -92,9 +95,6 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
         self.statisticsReport = statisticsReport
     }
 
-    /// How the cost of elements is computed.
-    var pricing: Pricing<Element> { Pricing(function: cost) }
-
     /// Why no engine can be created with this configuration: the settings that contradict each other, and what to do. `nil` if there is no
     /// problem. A ``MemoryCache`` has no provider, and ignores the settings about loads.
     public var problem: String? {
@@ -102,6 +102,9 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
         write(to: settings, reported: ReportedCache(), spellings: Spellings())
         return settings.contradiction()
     }
+
+    /// How the cost of elements is computed.
+    var pricing: Pricing<Element> { Pricing(function: cost) }
 
     /// Writes all settings; `reported` is set later to the cache whose statistics are reported.
     func write(to config: borrowing ConfigHandle, reported: ReportedCache, spellings: Spellings<K>) {

@@ -82,7 +82,8 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         index >= 0 && kvl_request_is_wanted(handle.raw, index) != 0
     }
 
-    /// Calls `cancelled` once if the request is no longer wanted before it is finished.
+    /// Calls `cancelled` once if the request is no longer wanted before it is finished: on the thread that delivers the engine's results, which
+    /// `cancelled` therefore must not hold up.
     public func onCancel(_ cancelled: @escaping @Sendable () -> Void) {
         handle.onCancel(cancelled)
     }

@@ -1,7 +1,7 @@
 // Fetches that call back.
 //
-// A closure is called once for each position, or once for all, and never inside the fetch call itself. For a single resident key, and for a
-// call that the library does not accept, the closure is called from a queue.
+// A closure is called once for each position, or once for all, and never inside the fetch call itself, nor on the thread by which the library
+// delivers: that thread also resumes the tasks that await, so a slow closure would hold them up.
 
 import CKVLight
 import Dispatch
@@ -37,7 +37,7 @@ public final class KVLightFetch: Sendable {
     public var progress: FetchProgress { handle?.progress ?? FetchProgress(done: 1, failed: 0, total: 1) }
 }
 
-/// Calls closures on the configured queue or, without one, one at a time on the thread that delivers.
+/// Calls closures on the configured queue or, without one, one at a time on a global queue.
 struct Delivery: Sendable {
     let queue: DispatchQueue?
     private let turns = Turns()
@@ -46,14 +46,8 @@ struct Delivery: Sendable {
         self.queue = queue
     }
 
-    /// Delivers from a callback of the library.
     func callAsFunction(_ work: @escaping @Sendable () -> Void) {
         if let queue { queue.async(execute: work) } else { turns.take(work) }
-    }
-
-    /// Delivers from the fetch call itself, so never directly.
-    func later(_ work: @escaping @Sendable () -> Void) {
-        if let queue { queue.async(execute: work) } else { turns.later(work) }
     }
 
     func progress(_ progress: FetchOptions.Progress?) -> ((FetchProgress) -> Void)? {
@@ -61,20 +55,25 @@ struct Delivery: Sendable {
             { state in self { progress.report(state) } }
         }
     }
+
+    /// Ends a fetch that awaits: at once or, if it has progress, after the reports that have been delivered.
+    func end(_ progress: FetchOptions.Progress?, _ work: @escaping @Sendable () -> Void) {
+        if progress == nil { work() } else { self(work) }
+    }
+
+    /// Calls `work` after all closures that run without a configured queue.
+    func afterClosures(_ work: @escaping @Sendable () -> Void) {
+        turns.take(work)
+    }
 }
 
-/// Runs one closure at a time: on the library's thread, or on a global queue if the result is known when the call is made.
+/// Runs one closure at a time, in order, on a global queue.
 private final class Turns: @unchecked Sendable {
-    private let turn = NSLock()
     private let lock = NSLock()
     private var waiting: [@Sendable () -> Void] = []
     private var isDraining = false
 
-    func take(_ work: () -> Void) {
-        turn.withLock(work)
-    }
-
-    func later(_ work: @escaping @Sendable () -> Void) {
+    func take(_ work: @escaping @Sendable () -> Void) {
         let begins = lock.withLock {
             waiting.append(work)
             defer { isDraining = true }
@@ -97,7 +96,7 @@ private final class Turns: @unchecked Sendable {
                 sched_yield()
             } else {
                 patience = Self.patience
-                for work in some { take(work) }
+                for work in some { inAutoreleasePool(work) }
             }
         }
     }
@@ -125,7 +124,7 @@ extension KVLightTasks {
 
     @usableFromInline
     func callLater(_ work: @escaping @Sendable () -> Void) {
-        settings.deliver.later(work)
+        settings.deliver(work)
     }
 
     @usableFromInline
@@ -139,7 +138,7 @@ extension KVLightTasks {
         let options = OptionsHandle(options)
         let status = engine.fetch(key, options: options, handle: fetch.handle, receiver: receiver)
         if status != KVL_PENDING {
-            deliver.later { completion(key, .failure(thrown(status))) }
+            deliver { completion(key, .failure(thrown(status))) }
         }
         return fetch
     }
@@ -163,7 +162,7 @@ extension KVLightTasks {
         let options = OptionsHandle(options.waiting(timeout))
         let status = engine.fetchEach(PackedKeys(keys), options: options, handle: fetch.handle, receiver: receiver)
         if status < 0 {
-            deliver.later { keys.forEach { completion($0, .failure(thrown(status))) } }
+            deliver { keys.forEach { completion($0, .failure(thrown(status))) } }
         }
         return fetch
     }
@@ -186,7 +185,7 @@ extension KVLightTasks {
         let options = OptionsHandle(options.waiting(timeout))
         let (status, _) = engine.fetchAll(PackedKeys(keys), options: options, handle: fetch.handle, receiver: receiver, atOnce: false)
         if status != KVL_PENDING {
-            deliver.later { completion(keys.map { ($0, .failure(thrown(status))) }) }
+            deliver { completion(keys.map { ($0, .failure(thrown(status))) }) }
         }
         return fetch
     }

@@ -52,8 +52,8 @@ extension KVLightTasks {
         public var readMode = ReadMode.normal
         /// The priority with which answers are stored.
         public var elementPriority = 0.0
-        /// Where the closures of fetches and of their progress are called. `nil` is a thread of the library, or a global queue for resident
-        /// keys; then one closure runs at a time, and a slow one delays the others.
+        /// Where the closures of fetches and of their progress are called. `nil` is a global queue, where one closure of the engine runs at a
+        /// time: a slow one delays the others, but no fetch that awaits. A closure must not wait for another one of the same engine.
         public var callbackQueue: DispatchQueue?
 
         public init(

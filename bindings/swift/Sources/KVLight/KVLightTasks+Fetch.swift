@@ -132,11 +132,15 @@ extension KVLightTasks {
             // A closure stays on the caller's actor only if it captures it.
             _ = isolation
             return await withCheckedContinuation { continuation in
+                let deliver = settings.deliver
                 let receiver = Receiver(
                     of: engine,
                     keeping: spelled,
-                    batch: { continuation.resume(returning: .success(ResultsHandle(retaining: $0))) },
-                    progress: settings.deliver.progress(options.progress))
+                    batch: { results in
+                        let results = ResultsHandle(retaining: results)
+                        deliver.end(options.progress) { continuation.resume(returning: .success(results)) }
+                    },
+                    progress: deliver.progress(options.progress))
                 let (status, ready) = engine.fetchAll(
                     keys, options: OptionsHandle(options), handle: handle, receiver: receiver, atOnce: true)
                 if let ready {

@@ -30,15 +30,15 @@ public struct KVLightStream<K: KVLightKey, Element: Sendable>: AsyncSequence, Se
         if Task.isCancelled { fetch.cancel() }
         let (stream, continuation) = AsyncThrowingStream<(K, Result<Element?, any Error>), any Error>.makeStream()
         continuation.onTermination = { _ in fetch.cancel() }
-        let keys = keys
+        let (keys, progress, deliver) = (keys, options.progress, tasks.settings.deliver)
         let receiver = Receiver(
             of: tasks.engine,
             keeping: tasks.spellings.hold(keys),
             position: { position in
                 continuation.yield((keys[position.index], position.outcome()))
-                if position.flags & KVL_F_LAST != 0 { continuation.finish() }
+                if position.flags & KVL_F_LAST != 0 { deliver.end(progress) { continuation.finish() } }
             },
-            progress: tasks.settings.deliver.progress(options.progress))
+            progress: deliver.progress(progress))
         let status = tasks.engine.fetchEach(PackedKeys(keys), options: OptionsHandle(options), handle: fetch, receiver: receiver)
         if status != KVL_PENDING {
             continuation.finish(throwing: status == KVL_OK ? nil : thrown(status))

@@ -147,7 +147,8 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         case drain(within: Duration? = nil)
     }
 
-    /// Accepts no new calls, and returns when every fetch is settled and every call of the provider has returned.
+    /// Accepts no new calls, and returns when every fetch is settled, and every call of the provider and every closure that runs without
+    /// a ``Config/callbackQueue`` has returned.
     ///
     /// A second close can only shorten the time of the first.
     public func close(_ mode: CloseMode = .cancel) async {
@@ -157,7 +158,8 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
             case .drain(let time): (KVL_CLOSE_DRAIN, time.map { $0.milliseconds() } ?? Int64(KVL_FOREVER))
             }
         await withCheckedContinuation { continuation in
-            engine.close(mode: code, deadline: deadline) { continuation.resume() }
+            let deliver = settings.deliver
+            engine.close(mode: code, deadline: deadline) { deliver.afterClosures { continuation.resume() } }
         }
     }
 

@@ -133,4 +133,61 @@ import Testing
         }
         #expect(await eventually { live.current == 0 })
     }
+
+    @Test func l03_aSlowClosureDelaysNoFetchThatAwaits() async throws {
+        let gate = Gate()
+        let tasks = KVLightTasks<String, String> { (key: String) async in
+            if key == "open" { await gate.wait() }
+            return "value of \(key)"
+        }
+        let started = Locked(0)
+        let mayEnd = DispatchSemaphore(value: 0)
+        tasks.fetch(key: "slow") { _, _ in
+            started.add()
+            mayEnd.wait()
+        }
+        #expect(await eventually { started.current == 1 })
+        #expect(try await tasks.fetch(key: "a") == "value of a")
+        #expect(try await tasks.values(for: ["b", "c"]).count == 2)
+        for try await (_, result) in tasks.stream(keys: ["d"]) { #expect(try result.get() == "value of d") }
+        await #expect(throws: KVLightError.timeout) { try await tasks.fetch(key: "open", timeout: .milliseconds(10)) }
+        let before = tasks.statistics.misses
+        let cancelled = Task { try await tasks.fetch(key: "open") }
+        #expect(await eventually { tasks.statistics.misses > before })
+        cancelled.cancel()
+        await #expect(throws: CancellationError.self) { try await cancelled.value }
+        await gate.open()
+        mayEnd.signal()
+    }
+
+    @Test func l03_aClosureMayWaitForAFetchOfAnotherTask() async {
+        let posts = echo()
+        let result: String? = await withCheckedContinuation { done in
+            posts.fetch(key: "a") { _, _ in
+                let other = Locked<String?>(nil)
+                let isDone = DispatchSemaphore(value: 0)
+                Task {
+                    let element = try? await posts.fetch(key: "b")
+                    other.update { $0 = element }
+                    isDone.signal()
+                }
+                isDone.wait()
+                done.resume(returning: other.current)
+            }
+        }
+        #expect(result == "value of b")
+    }
+
+    @Test func l05b_aCloseReturnsAfterTheClosuresThatRun() async {
+        let posts = echo()
+        let (started, ended) = (Locked(0), Locked(0))
+        posts.fetch(key: "k") { _, _ in
+            started.add()
+            Thread.sleep(forTimeInterval: 0.05)
+            ended.add()
+        }
+        #expect(await eventually { started.current == 1 })
+        await posts.close()
+        #expect(ended.current == 1)
+    }
 }
