@@ -95,7 +95,8 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     ///   - tags: at most 16 names, each of 1 to 255 bytes of UTF-8, by which ``removeTag(_:)`` and ``expireTag(_:)`` find the element.
     ///   - version: the version of the record, which ``KVLightRequest/stale(at:)`` returns: at most 255 bytes of UTF-8.
     /// - Returns: the elements that were evicted for it, or `element` itself if it was not stored, because its cost is too high, only entries
-    ///   of higher priority could make room, or a tag or the version is out of range. Expired elements and the one that was replaced are not included.
+    ///   of higher priority could make room, the key is invalid or too long, a tag or the version is out of range, or the engine is closed.
+    ///   Expired elements and the one that was replaced are not included.
     @discardableResult
     public func set(
         element: Element?, for key: K, priority: Double = 0, expiredIn ttl: TimeToLive = .default, staleFor stale: Duration? = nil,
@@ -105,7 +106,8 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         let (status, victims) = handle.putReturningVictims(
             element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element), stale: staleMilliseconds(stale), tags: tags,
             version: version)
-        return status == KVL_ERR_BAD_VALUE ? [element].compactMap { $0 } : victims
+        // An element that the store itself refused is among the victims.
+        return status < 0 || status == KVL_INVALID_KEY ? [element].compactMap { $0 } : victims
     }
 
     /// The condition of a `set`.
@@ -132,7 +134,8 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
 
     /// Stores the element that `change` returns for the current one, which is `nil` if there is none. If another thread writes to the key
     /// meanwhile, `change` is called again, so that no write is lost.
-    /// - Returns: the last result of `change`.
+    /// - Returns: the last result of `change`; `nil` if it was not stored, for one of the reasons of
+    ///   ``set(element:for:priority:expiredIn:staleFor:tags:version:)``.
     @discardableResult
     public func update(
         _ key: K, priority: Double = 0, expiredIn ttl: TimeToLive = .default, _ change: (Element?) throws -> Element?

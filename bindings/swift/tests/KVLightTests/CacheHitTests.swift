@@ -104,4 +104,20 @@ import Testing
         }
         #expect(live.current == 0, "an element outlived its cache")
     }
+
+    @Test func s04_anElementThatCannotBeStoredIsReturned_andAnUpdateReturnsNil() async {
+        let long = String(repeating: "k", count: 65_536)
+        let cache = MemoryCache<String, Int>(configuration: .init(keyValidator: { $0 != "bad" }))
+        for key in [long, "bad"] {
+            #expect(cache.set(element: 1, for: key) == [1])
+            #expect(cache.update(key) { _ in 2 } == nil)
+        }
+        #expect(cache.set(element: nil, for: long).isEmpty && cache.isEmpty)
+        #expect(cache.update("k", expiredIn: .notStored) { _ in 3 } == nil)
+        #expect(cache.update("k") { _ in 3 } == 3 && cache["k"] == 3)
+        let posts = echo()
+        await posts.close()
+        #expect(posts.cache.set(element: "late", for: "k") == ["late"])
+        #expect(posts.cache.update("k") { _ in "late" } == nil)
+    }
 }

@@ -69,7 +69,7 @@ package final class CacheHandle: @unchecked Sendable {
         }
     }
 
-    /// Stores the element that `change` returns, and starts again whenever another thread has written meanwhile.
+    /// Stores the element that `change` returns, and starts again whenever another thread has written meanwhile. Returns the stored element.
     func update<Element>(
         _ key: some KVLightKey, ttl: Int64, priority: Double, cost: (Element?) -> UInt64, change: (Element?) throws -> Element?
     ) rethrows -> Element? {
@@ -88,7 +88,7 @@ package final class CacheHandle: @unchecked Sendable {
                     ? kvl_cache_compare_put(raw, data, count, held ?? kvl_value_null(), value, &stated)
                     : kvl_cache_put(raw, data, count, value, &stated)
             }
-            if status != KVL_CONFLICT, status != KVL_MISS { return changed }
+            if status != KVL_CONFLICT, status != KVL_MISS { return status == KVL_OK ? changed : nil }
         }
     }
 
