@@ -65,7 +65,7 @@ extension MemoryCache {
     ///
     /// - Parameter encode: turns an element into bytes; the first error that it throws ends the save.
     /// - Returns: the number of entries written.
-    /// - Throws: ``FileFailure``, or the error of `encode`.
+    /// - Throws: ``FileFailure``, also for a URL that is not that of a file, or the error of `encode`.
     @discardableResult
     public func save(to file: URL, encode: (Element) throws -> Data) throws -> Int {
         try withoutActuallyEscaping(encode) { encode in
@@ -75,19 +75,48 @@ extension MemoryCache {
         }
     }
 
-    /// Stores the entries of a saved file, except those whose key has an entry already.
+    /// Stores the entries of a saved file, except those whose key has an entry already. A key whose bytes are not those of a `K`, as in the file
+    /// of a cache with another key type, ends the load; the entries loaded before an error stay in the cache.
     ///
-    /// - Parameter decode: reverses `encode`; the first error that it throws ends the load, and the entries loaded before that stay in the cache.
+    /// - Parameter decode: reverses `encode`; the first error that it throws ends the load.
     /// - Returns: the number of entries stored.
     /// - Throws: ``FileFailure``, or the error of `decode`.
     @discardableResult
     public func load(from file: URL, decode: (Data) throws -> Element) throws -> Int {
         try withoutActuallyEscaping(decode) { decode in
-            try transfer(file, kvl_cache_load_decoded, Conversion { [pricing] entry in
+            let conversion = Conversion { [self] entry in
+                guard key(of: entry) != nil else { throw FileFailure(file, "has a key that is not a \(K.self)", .conversion) }
                 let element = try decode(Data(UnsafeRawBufferPointer(start: entry.data, count: entry.data_len)))
                 return makeValue(element, cost: pricing(element))
-            })
+            }
+            let loaded = Result { try transfer(file, kvl_cache_load_decoded, conversion) }
+            // The library does not pass absences to the conversion, so their keys are checked afterwards.
+            let hasAbsences = conversion.transferred.entries + conversion.transferred.skipped > conversion.calls
+            let removed = hasAbsences ? removeUndecodableAbsences() : 0
+            let count = try loaded.get()
+            if removed > 0 { throw FileFailure(file, "has a key that is not a \(K.self)", .conversion) }
+            return count
         }
+    }
+
+    /// Removes the absences whose keys cannot be decoded. Returns how many there were.
+    private func removeUndecodableAbsences() -> Int {
+        var iterator: OpaquePointer?
+        kvl_iterator_new(handle.raw, &iterator)
+        defer { kvl_iterator_free(iterator) }
+        var removed = 0
+        var entry = kvl_result_t()
+        while true {
+            let status = kvl_iterator_next(iterator, &entry, MemoryLayout<kvl_result_t>.size)
+            guard status == KVL_VALUE || status == KVL_NULL else { return removed }
+            guard status == KVL_NULL, key(of: entry) == nil else { continue }
+            kvl_cache_remove(handle.raw, entry.key, entry.key_len)
+            removed += 1
+        }
+    }
+
+    private func key(of entry: kvl_result_t) -> K? {
+        spellings.key(of: UnsafeRawBufferPointer(start: entry.key, count: entry.key_len))
     }
 
     private typealias Call = (
@@ -96,24 +125,28 @@ extension MemoryCache {
     ) -> kvl_status_t
 
     private func transfer(_ file: URL, _ call: Call, _ conversion: Conversion) throws -> Int {
+        // The path of another URL, or of a file on another machine, would name a file here; so would what `path` makes of a zero byte.
+        let isLocal = file.isFileURL && ["", "localhost"].contains(file.host ?? "")
+        guard isLocal, !file.path(percentEncoded: false).utf8.contains(0) else {
+            throw FileFailure(file, "is not the URL of a file", .other(.other(status: KVL_ERR_INVALID_ARG)))
+        }
         let convert: kvl_convert_fn = { conversion, entry in
             guard let entry else { return nil }
             return borrowed(conversion, as: Conversion.self)(entry.pointee)
         }
         let stops: kvl_transfer_fn = { conversion, _ in borrowed(conversion, as: Conversion.self).failure == nil ? 0 : 1 }
-        var done = kvl_transfer_t()
         var error: OpaquePointer?
         defer { kvl_error_release(error) }
         let status = withExtendedLifetime(conversion) {
             file.path.withCString {
                 call(
-                    handle.raw, $0, convert, stops, Unmanaged.passUnretained(conversion).toOpaque(), &done,
+                    handle.raw, $0, convert, stops, Unmanaged.passUnretained(conversion).toOpaque(), &conversion.transferred,
                     MemoryLayout<kvl_transfer_t>.size, &error)
             }
         }
         if let failure = conversion.failure { throw failure }
         guard status == KVL_OK else { throw FileFailure(status: status, error: error) }
-        return Int(clamping: done.entries)
+        return Int(clamping: conversion.transferred.entries)
     }
 }
 
@@ -123,7 +156,11 @@ extension MemoryCache where Element: Codable {
     public func save(to file: URL) throws -> Int {
         let encoder = JSONEncoder()
         // An array, since not every decoder accepts a bare string as JSON.
-        return try save(to: file) { try encoder.encode([$0]) }
+        return try save(to: file) { element in
+            do { return try encoder.encode([element]) } catch {
+                throw FileFailure(file, "cannot be written: an element cannot be encoded: \(error)", .conversion)
+            }
+        }
     }
 
     /// Stores the entries of a file that ``save(to:)`` wrote, except those whose key has an entry already.
@@ -131,10 +168,14 @@ extension MemoryCache where Element: Codable {
     public func load(from file: URL) throws -> Int {
         let decoder = JSONDecoder()
         return try load(from: file) { data in
-            guard let element = try decoder.decode([Element].self, from: data).first else {
-                throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "an entry without an element"))
+            do {
+                guard let element = try decoder.decode([Element].self, from: data).first else {
+                    throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "an entry without an element"))
+                }
+                return element
+            } catch {
+                throw FileFailure(file, "has an element that is not a \(Element.self): \(error)", .conversion)
             }
-            return element
         }
     }
 }
@@ -150,13 +191,20 @@ public struct FileFailure: Error, LocalizedError, CustomStringConvertible {
         case truncated
         /// The file was written by a later version.
         case version
-        /// The cache is closed, or there is not enough memory.
+        /// A key or an element of the file is not one of this cache, or an element of the cache cannot be encoded.
+        case conversion
+        /// The URL is not that of a file, the cache is closed, or there is not enough memory.
         case other(KVLightError)
     }
 
     public let reason: Reason
     /// A message that names the file.
     public let description: String
+
+    init(_ file: URL, _ problem: String, _ reason: Reason) {
+        self.reason = reason
+        description = "\(file.isFileURL ? file.path : file.absoluteString) \(problem)"
+    }
 
     init(status: kvl_status_t, error: OpaquePointer?) {
         reason =
@@ -173,16 +221,19 @@ public struct FileFailure: Error, LocalizedError, CustomStringConvertible {
     public var errorDescription: String? { description }
 }
 
-/// The conversion function of one save or load, and its first error.
+/// The conversion function of one save or load, its first error, and how often the library called it. Also the final progress.
 private final class Conversion {
     private let convert: (kvl_result_t) throws -> OpaquePointer?
     private(set) var failure: (any Error)?
+    private(set) var calls = 0
+    var transferred = kvl_transfer_t()
 
     init(_ convert: @escaping (kvl_result_t) throws -> OpaquePointer?) {
         self.convert = convert
     }
 
     func callAsFunction(_ entry: kvl_result_t) -> OpaquePointer? {
+        calls += 1
         guard failure == nil else { return nil }
         do {
             return try convert(entry)

@@ -9,6 +9,13 @@ struct Post: Codable, Equatable, Sendable {
     var title: String
 }
 
+extension MemoryCache {
+    fileprivate convenience init(_ elements: [K: Element]) {
+        self.init()
+        for (key, element) in elements { self[key] = element }
+    }
+}
+
 @Suite struct EntriesTests {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("kvlight-\(UUID().uuidString)")
 
@@ -104,5 +111,47 @@ struct Post: Codable, Equatable, Sendable {
         #expect(reason("text") == .damaged)
         try Data().write(to: folder.appendingPathComponent("empty"))
         #expect(reason("empty") == .truncated)
+    }
+
+    private func reason(_ work: () throws -> Int) -> FileFailure.Reason? {
+        do {
+            Issue.record("\(try work()) entries")
+            return nil
+        } catch {
+            return (error as? FileFailure)?.reason
+        }
+    }
+
+    @Test func s18_aFileWithOtherKeysOrElementsIsRefused() throws {
+        let file = folder.appendingPathComponent("words")
+        let words = MemoryCache<String, String>()
+        for i in 0..<20 { words.set(element: i % 10 == 0 ? nil : "v\(i)", for: "word \(i)") }
+        #expect(try words.save(to: file) == 20)
+        let numbers = MemoryCache<Int, String>()
+        #expect(reason { try numbers.load(from: file) } == .conversion)
+        #expect(reason { try numbers.load(from: file) { _ in "x" } } == .conversion)
+        #expect(numbers.isEmpty)
+        do { try MemoryCache<String, Int>().load(from: file) } catch {
+            #expect((error as? FileFailure)?.reason == .conversion && error.localizedDescription.contains(file.path))
+        }
+        // The keys of absences are checked too.
+        let absences = MemoryCache<String, String>()
+        absences.set(element: nil, for: "nobody")
+        try absences.save(to: file)
+        #expect(reason { try numbers.load(from: file) } == .conversion)
+        #expect(numbers.isEmpty)
+        let others = MemoryCache<String, String>()
+        #expect(try others.load(from: file) == 1 && others.contains("nobody"))
+        #expect(reason { try MemoryCache<String, Double>(["nan": .nan]).save(to: file) } == .conversion)
+    }
+
+    @Test func s18_aURLThatIsNotThatOfAFileIsRefused() throws {
+        let cache = MemoryCache<Int, String>()
+        let urls = ["http://x/y", "y", "file://elsewhere/y", "file:///tmp/a%00b"].compactMap { URL(string: $0) }
+        #expect(urls.count == 4)
+        for url in urls {
+            #expect(reason { try cache.save(to: url) } == .other(.other(status: -1)), "\(url)")
+            #expect(reason { try cache.load(from: url) } == .other(.other(status: -1)), "\(url)")
+        }
     }
 }
