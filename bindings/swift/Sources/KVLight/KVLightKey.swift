@@ -52,12 +52,14 @@ extension KVLightKey where Self: RawRepresentable, RawValue: KVLightKey {
 /// A `Codable` key is identified by its encoding as JSON in a canonical form: strings composed, zero without a sign, sets and dictionaries
 /// sorted. Keys with equal encodings are therefore one key. A type whose `==` also ignores case or a property has to implement the protocol
 /// itself, with bytes that equal keys have in common. Such an implementation is also faster.
+///
+/// Every key must have an encoding: one whose `encode(to:)` throws ends the program. A key that is not equal to itself, such as one with a
+/// NaN, has no entry in the dictionary of a provider of many keys, and is unanswered.
 extension KVLightKey where Self: Codable {
     public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
-        guard let text = try? CanonicalJSON.text(of: self) else {
-            preconditionFailure("a key cannot be encoded: \(self)")
-        }
-        return try text.bytes.withUnsafeBytes(body)
+        let bytes: [UInt8]
+        do { bytes = try CanonicalJSON.text(of: self).bytes } catch { fatalError("a key cannot be encoded: \(self): \(error)") }
+        return try bytes.withUnsafeBytes(body)
     }
 
     public var isExactKey: Bool { (try? CanonicalJSON.text(of: self).isExact) ?? true }

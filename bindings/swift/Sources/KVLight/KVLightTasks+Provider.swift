@@ -36,7 +36,15 @@ extension KVLightTasks {
         @inlinable
         public static func single(_ load: @escaping @Sendable (K, @escaping Completion) -> Void) -> Provider {
             Provider(maximumBatchCount: 1) { request in
-                load(request.keys[0]) { result in request.settle(result.map { [request.keys[0]: $0] }) }
+                load(request.keys[0]) { result in
+                    switch result {
+                    case .success(let element):
+                        request.resolve(at: 0, with: element)
+                        request.finish()
+                    case .failure(let error):
+                        request.finish(throwing: error)
+                    }
+                }
             }
         }
 

@@ -181,6 +181,24 @@ extension PostID: KVLightKey {}
         #expect(Array(seen.current[0].text.utf8) == Array("cafe\u{301}".utf8))
     }
 
+    @Test func theProviderReceivesACodableKeyWithARelativeURLAsRequested() async throws {
+        let seen = Locked<[URL]>([])
+        let tasks = KVLightTasks<Everything, Int> { keys in
+            seen.update { $0 += keys.map(\.address) }
+            return Dictionary(uniqueKeysWithValues: keys.map { ($0, 1) })
+        }
+        var key = Everything()
+        key.address = try #require(URL(string: "a/b", relativeTo: URL(string: "https://example.com/")))
+        #expect(try await tasks.values(for: [key]) == [key: 1])
+        #expect(seen.current.map(\.relativeString) == ["a/b"])
+    }
+
+    @Test func aSingleKeyNeedNotBeEqualToItself() async throws {
+        let tile = Tile(x: 0, y: 0, zoom: .nan)
+        let tasks = KVLightTasks<Tile, Int>(provider: .single { (_: Tile, done: @escaping KVLightTasks<Tile, Int>.Provider.Completion) in done(.success(1)) })
+        #expect(try await tasks.fetch(key: tile) == 1)
+    }
+
     @Test func bytesThatAreNoKeyAreRejected() {
         let bytes: [UInt8] = [0xFF, 0xFE, 0xFD]
         bytes.withUnsafeBytes {

@@ -94,7 +94,10 @@ enum CanonicalJSON {
             switch value {
             case let text as String: return Node(quoted(text))
             case let data as Data: return Node(quoted(data.base64EncodedString()))
-            case let address as URL: return Node(quoted(address.absoluteString))
+            case let address as URL:
+                // A relative URL is decoded as the absolute one, which is not equal to it.
+                if address.baseURL != nil { isExact = false }
+                return Node(quoted(address.absoluteString))
             case let number as Decimal: return Node("\(number)")
             default: break
             }
