@@ -3,7 +3,7 @@
 import CKVLight
 import Foundation
 
-/// Why a fetch failed. What the provider throws reaches callers unchanged, and a cancelled fetch throws `CancellationError`.
+/// Why a fetch failed. What the provider throws reaches callers unchanged, and only a cancelled fetch throws `CancellationError`.
 public enum KVLightError: Error, Hashable, Sendable {
     /// No answer arrived within the timeout of the fetch (``FetchOptions/timeout``) or of the attempt.
     case timeout
@@ -15,7 +15,7 @@ public enum KVLightError: Error, Hashable, Sendable {
     case closed
     /// A key has at most 65,535 bytes.
     case keyTooLong
-    /// The provider failed with a code and a message in place of a Swift error.
+    /// The provider failed with a code and a message in place of a Swift error, or with a `CancellationError`.
     case provider(code: Int, message: String)
     /// The circuit breaker is open (``CircuitBreaker``), so the provider was not called.
     case unavailable

@@ -144,10 +144,11 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         return accepted(handle.supply(key, element, cost: pricing(element), terms))
     }
 
-    /// Fails the key at `index`. Every waiting caller gets this error.
+    /// Fails the key at `index`. Every waiting caller gets this error; in place of a `CancellationError`, which would look like a cancellation
+    /// of the caller, it gets a ``KVLightError/provider(code:message:)``.
     @discardableResult
     public func fail(at index: Int, with error: any Error) -> Acceptance {
-        accepted(index < 0 ? KVL_ERR_OUT_OF_RANGE : handle.fail(index, error))
+        accepted(index < 0 ? KVL_ERR_OUT_OF_RANGE : handle.fail(index, delivered(error)))
     }
 
     /// Finishes the request. Keys without an answer fail with ``KVLightError/unanswered``, or are absent if `omittedKeysAreNull` is set.
@@ -160,9 +161,22 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         handle.finishWithNulls()
     }
 
-    /// Finishes the request. Keys without an answer fail with `error`.
+    /// Finishes the request. Keys without an answer fail with `error`, as in ``fail(at:with:)``.
     public func finish(throwing error: any Error) {
-        handle.finish(throwing: error)
+        handle.finish(throwing: delivered(error))
+    }
+
+    /// The error that callers receive for one of the provider: the error itself, unless it is a `CancellationError`. That would be a task of
+    /// the provider that was cancelled, and not theirs.
+    private func delivered(_ error: any Error) -> any Error {
+        let cancelled = KVLightError.provider(code: 0, message: "The provider was cancelled.")
+        return switch error {
+        case is CancellationError: cancelled
+        case let error as PermanentFailure where error.underlying is CancellationError:
+            PermanentFailure(cancelled, endsFallback: error.endsFallback)
+        case let error as RetryLater where error.underlying is CancellationError: RetryLater(cancelled, after: error.after)
+        default: error
+        }
     }
 
     @inlinable

@@ -13,7 +13,7 @@ extension KVLightTasks {
     ///   - timeout: how long to wait, in place of the timeout of the options and of the configuration.
     /// - Returns: the element; `nil` if there is none, if the validator rejects the key, or if it is not in the store and
     ///   ``ReadMode/cacheOnly`` is set.
-    /// - Throws: the error of the provider; ``KVLightError``; `CancellationError` as soon as the task is cancelled.
+    /// - Throws: the error of the provider; ``KVLightError``; `CancellationError` as soon as the task is cancelled, and only then.
     @inlinable
     public func fetch(
         key: K, timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation

@@ -161,4 +161,22 @@ import Testing
         }
         #expect(ended.current == 1000)
     }
+
+    @Test func f09_onlyACancelledCallerReceivesACancellationError() async throws {
+        for wrap in [{ $0 }, { PermanentFailure($0) }, { RetryLater($0, after: .zero) }] as [@Sendable (any Error) -> any Error] {
+            let tasks = KVLightTasks<String, Int> { (_: String) async throws -> Int? in
+                let part = Task { try await Task.sleep(for: .seconds(3600)) }
+                part.cancel()
+                do { try await part.value } catch { throw wrap(error) }
+                return 1
+            }
+            await #expect(throws: KVLightError.provider(code: 0, message: "The provider was cancelled.")) { try await tasks.fetch(key: "k") }
+        }
+        let request = KVLightTasks<String, Int>(
+            provider: .requests { request in
+                request.fail(at: 0, with: CancellationError())
+                request.finish()
+            })
+        await #expect(throws: KVLightError.self) { try await request.fetch(key: "k") }
+    }
 }
