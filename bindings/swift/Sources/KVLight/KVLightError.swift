@@ -58,8 +58,8 @@ extension KVLightError: LocalizedError, CustomStringConvertible {
     public var errorDescription: String? { description }
 }
 
-/// Thrown in place of a ``KVLightError`` if attempts had failed before the fetch timed out, the cache was closed, the queue was full, or the
-/// circuit breaker opened. A cancelled fetch throws `CancellationError` in any case.
+/// Thrown in place of a ``KVLightError`` if attempts had failed with another error before the fetch timed out, the cache was closed, the queue
+/// was full, or the circuit breaker opened. A cancelled fetch throws `CancellationError` in any case.
 public struct EndedError: Error, LocalizedError, CustomStringConvertible {
     /// The error that ended the fetch.
     public let error: KVLightError

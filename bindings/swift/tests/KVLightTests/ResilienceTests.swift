@@ -178,6 +178,27 @@ private func scripted(
         #expect(ended.localizedDescription.contains("time") && KVLightError.timeout ~= error)
     }
 
+    @Test func f10b_aTimeoutAfterAttemptsThatTimedOutIsAPlainTimeout() async throws {
+        let clock = ManualClock()
+        var config = KVLightTasks<String, String>.Config(
+            provider: .single { (_: String) async throws -> String? in
+                try await clock.sleep(for: .seconds(3600))
+                return nil
+            })
+        config.cache.clock = clock
+        config.attemptTimeout = .seconds(1)
+        config.retry = RetryPolicy(limit: .forever, pauses: .fixed(.seconds(10)))
+        config.timeout = .seconds(5)
+        let tasks = KVLightTasks(config: config)
+        async let failed = tasks.results(for: ["a"])
+        #expect(await eventually { clock.sleeping == 1 })
+        clock.advance(by: .seconds(1))
+        #expect(await eventually { tasks.statistics.running == 0 })
+        clock.advance(by: .seconds(5))
+        let result = await failed[0].1
+        #expect(throws: KVLightError.timeout) { try result.get() }
+    }
+
     @Test func f11a_aProviderSetsThePauseBeforeARetry() async throws {
         let clock = ManualClock()
         let calls = Locked(0)

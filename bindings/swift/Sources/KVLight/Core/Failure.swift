@@ -40,7 +40,9 @@ package func thrown(_ status: kvl_status_t, _ error: OpaquePointer?) -> any Erro
         return KVLightError.provider(code: Int(kvl_error_code(error)), message: String(cString: message))
     }
     guard status != KVL_ERR_CANCELLED, let cause = kvl_error_cause(error) else { return thrown(status) }
-    return EndedError(KVLightError(status: status), cause: thrown(kvl_error_status(cause), cause))
+    let (ended, last) = (KVLightError(status: status), thrown(kvl_error_status(cause), cause))
+    // An attempt that failed for the same reason, such as a timeout, explains nothing.
+    return last as? KVLightError == ended ? ended : EndedError(ended, cause: last)
 }
 
 /// The error to throw for a call that was not accepted, or for a batch that ended early.
