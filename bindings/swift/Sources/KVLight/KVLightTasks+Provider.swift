@@ -5,7 +5,12 @@ extension KVLightTasks {
     /// calls back.
     ///
     /// An `async` provider runs as a `Task` at the caller's priority, and is cancelled when the last waiting caller has left. A synchronous
-    /// provider runs on a thread that it may block. An error that a provider throws reaches every waiting caller unchanged.
+    /// provider runs on a thread that it may block. An error that a provider throws reaches every waiting caller unchanged, except that a
+    /// `CancellationError` becomes a ``KVLightError/provider(code:message:)``.
+    ///
+    /// A provider of many keys returns an entry for every key; entries of other keys are ignored. A provider that waits for its own engine to
+    /// load a key holds its slot meanwhile: if that key is one of its own, or if ``Config/maximumRunningRequests`` of them wait, the wait
+    /// never ends unless there is a timeout.
     public struct Provider: Sendable {
         let maximumBatchCount: Int
         let answer: @Sendable (RequestHandle, RequestContext<K, Element>) -> Void

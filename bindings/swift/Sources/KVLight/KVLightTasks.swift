@@ -9,7 +9,10 @@ import Dispatch
 /// with retry, timeout and cancellation; a key without an element is stored as absent.
 ///
 /// ```swift
-/// let posts = KVLightTasks<PostID, Post>(config: .init(provider: .batch(maximumBatchCount: 64) { ids in try await api.posts(ids) }))
+/// let posts = KVLightTasks<PostID, Post>(config: .init(provider: .batch(maximumBatchCount: 64) { ids in
+///     let rows = try await api.posts(ids)                             // [PostID: Post]
+///     return Dictionary(uniqueKeysWithValues: ids.map { ($0, rows[$0]) })  // nil: there is no such post
+/// }))
 ///
 /// let post = try await posts.fetch(key: id)                           // Post?
 /// let same = try await posts[id]
@@ -38,12 +41,12 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         let deliver: Delivery
     }
 
-    public init(config: Config) {
-        let settings = ConfigHandle()
-        let reported = ReportedCache()
     /// Creates an engine.
     ///
     /// - Precondition: ``Config/problem`` is `nil`: no settings contradict each other. Otherwise the program ends with that sentence.
+    public init(config: Config) {
+        let settings = ConfigHandle()
+        let reported = ReportedCache()
         let spellings = Spellings<K>()
         let context = RequestContext<K, Element>(pricing: config.cache.pricing, spellings: spellings)
         let connection = config.sharing?.connection()
@@ -73,15 +76,16 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         self.init(provider: .single(load))
     }
 
-    /// Creates an engine with a provider of many keys, in a task: `KVLightTasks<PostID, Post> { ids in try await api.posts(ids) }`. A key
-    /// without an entry is left unanswered.
+    /// Creates an engine with a provider of many keys, in a task. It returns an entry for every key; `nil` says that there is no element. A
+    /// key without an entry is left unanswered.
     @inlinable
     public convenience init(maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K]) async throws -> [K: Element?]) {
         self.init(provider: .batch(maximumBatchCount: maximumBatchCount, load))
     }
 
-    /// Loads missing keys in the background, after all keys that a caller waits for, and delivers nothing. Cancelling the returned fetch
-    /// cancels the keys that have not been loaded; releasing it does not.
+    /// Loads missing keys in the background, after all keys that a caller waits for, and delivers nothing, no error either: that of a provider
+    /// is counted in ``statistics``, and after a close nothing is loaded. Cancelling the returned fetch cancels the keys that have not been
+    /// loaded; releasing it does not.
     @discardableResult
     public func prefetch(keys: [K], options: FetchOptions = FetchOptions()) -> KVLightFetch {
         let fetch = KVLightFetch(urgency: options.urgency ?? .background)
