@@ -360,7 +360,7 @@ final class Faults {
                 Tap.equal(List.copyOf(refused), Collections.nCopies(4, Status.ERR_REENTRANT), "the statuses");
             }
         });
-        tap.test("f21 more callbacks than any machine has processors may wait for a fetch", () -> {
+        tap.test("f21 hundreds of callbacks may wait for fetches at the same time", () -> {
             java.util.concurrent.CountDownLatch gate = new java.util.concurrent.CountDownLatch(1);
             try (Tasks<String, String> tasks = Scenarios.config().tasksMaxRunning(8).loadOne(key -> {
                 if (key.equals("gate")) {
