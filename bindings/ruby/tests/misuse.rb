@@ -313,4 +313,45 @@ scenario "l05 an interrupt ends a close that waits for `dropped:`, and a later c
   equal dropped, [["a"]], "what was dropped"
 end
 
+scenario "s20 Enumerators that are never finished are freed" do
+  tasks = Kvlight::Tasks.new { |_| {} }
+  10.times { |i| tasks.put("k#{i}", "v") }
+  abandon = lambda do |count|
+    count.times do
+      entries = tasks.each_entry
+      entries.next
+    end
+  end
+  counts = calls_of do
+    abandon.call(200)
+    20.times { GC.start && sleep(0.01) }
+    tasks.each_entry.first
+    tasks.each_entry { |_, _| break }
+  end
+  # Stale references on a stack may keep a few alive.
+  equal [counts[:kvl_iterator_new], counts[:kvl_iterator_free] > 180], [202, true], counts.slice(:kvl_iterator_new, :kvl_iterator_free).inspect
+  tasks.close
+end
+
+scenario "f20 an exception of a provider is raised without the caller's own exception as its cause" do
+  own = ArgumentError.new("the cause")
+  errors = { "plain" => RuntimeError.new("shared"), "frozen" => RuntimeError.new("frozen").freeze, "caused" => begin
+    raise "with a cause", cause: own
+  rescue StandardError => e
+    e
+  end }
+  tasks = Kvlight::Tasks.new(cache_error_ttl_ms: 60_000) { |keys| errors.slice(*keys) }
+  errors.each do |key, error|
+    %i[fetch fetch_all].each do |name|
+      begin
+        raise IOError, "of the caller"
+      rescue IOError
+        caught = raised(StandardError, key) { tasks.public_send(name, name == :fetch ? key : [key]) }
+      end
+      equal [caught.equal?(error), caught.cause], [true, key == "caused" ? own : nil], "#{name} of #{key}"
+    end
+  end
+  tasks.close
+end
+
 exit run_scenarios

@@ -21,6 +21,11 @@ module Kvlight
       Native.text(Native.kvl_status_name(@status))
     end
 
+    # Raises an exception as it is. Without a stated cause, a raise inside a rescue would give it that exception as its cause, which all waiters would see.
+    def self.pass(error)
+      raise error, cause: Exception.instance_method(:cause).bind_call(error)
+    end
+
     def self.check(status, message = nil)
       status.negative? ? raise(new(status, message)) : status
     end
@@ -53,7 +58,7 @@ module Kvlight
   Result = Struct.new(:key, :value, :error, :status, :source, :attempts, :age_ms, :ttl_left_ms, :stale, keyword_init: true) do
     # Returns the value, or nil if there is no such record; raises the error of a key that failed.
     def value!
-      status.negative? ? raise(error) : value
+      status.negative? ? Error.pass(error) : value
     end
 
     # Whether the value has expired and is served as a fallback. `error` is then the error of the load, or nil if it took too long

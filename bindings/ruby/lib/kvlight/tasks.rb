@@ -191,18 +191,15 @@ module Kvlight
     def each_entry
       return enum_for(:each_entry) unless block_given?
 
-      iterator = Native.output { |out| with_cache { |cache| Native.kvl_iterator_new(cache, out) } }
-      memory = Fiddle::Pointer.malloc(Native::Result::SIZE, Fiddle::RUBY_FREE)
-      begin
-        while Error.check(Native.kvl_iterator_next(iterator, memory.to_i, Native::Result::SIZE)) != EMPTY
-          entry = Native.read(Native::Result, memory.to_i)
-          key = Native.bytes(entry.key, entry.key_len).force_encoding(@encoding)
-          yield key, (entry.status == VALUE ? value_of(entry) : nil)
-        end
-      ensure
-        Native.kvl_iterator_free(iterator)
+      entries = nil
+      Interrupts.off { entries = Entries.new(Native.output { |out| with_cache { |cache| Native.kvl_iterator_new(cache, out) } }) }
+      while (entry = entries.next)
+        key = Native.bytes(entry.key, entry.key_len).force_encoding(@encoding)
+        yield key, (entry.status == VALUE ? value_of(entry) : nil)
       end
       self
+    ensure
+      Interrupts.off { entries.free } if entries
     end
 
     # Writes the entries to a file, with their remaining TTLs, and returns their number. An existing file is replaced once the new one is complete.
