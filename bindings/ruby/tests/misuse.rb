@@ -354,4 +354,72 @@ scenario "f20 an exception of a provider is raised without the caller's own exce
   tasks.close
 end
 
+scenario "f21 a wait of the provider that could never end is refused" do
+  waits = {
+    "fetch" => ->(tasks, key) { tasks.fetch(key) }, "binary" => ->(tasks, key) { tasks.fetch(key.b) }, "start" => ->(tasks, key) { tasks.start(key).value },
+    "fetch_all" => ->(tasks, key) { tasks.fetch_all(["stored", key]) }, "refresh" => ->(tasks, key) { tasks.fetch(key, read: :refresh) }
+  }
+  waits.each do |what, wait|
+    tasks = Kvlight::Tasks.new { |keys| keys.to_h { |key| [key, wait.call(tasks, key)] } }
+    tasks.put("stored", 1)
+    error = Timeout.timeout(20) { raised(Kvlight::Error, what) { tasks.fetch("é") } }
+    equal [error.status, error.message.include?("loading itself")], [Kvlight::ERR_REENTRANT, true], error.message
+    tasks.close
+  end
+  tasks = Kvlight::Tasks.new(tasks_max_running: 1) { |keys| keys.to_h { |key| [key, key == "leaf" ? 1 : tasks.fetch("leaf")] } }
+  error = Timeout.timeout(20) { raised(Kvlight::Error, "the only slot") { tasks.fetch("a") } }
+  equal [error.status, error.message.include?("tasks.max_running")], [Kvlight::ERR_REENTRANT, true], error.message
+  equal [tasks.fetch("leaf"), tasks.fetch("b")], [1, 1], "once the other key is stored"
+  tasks.close
+end
+
+scenario "f21 a wait of the provider that ends is not refused" do
+  outcomes = []
+  tasks = Kvlight::Tasks.new(tasks_max_running: 1) do |keys, request|
+    next keys.to_h { |key| [key, 1] } unless keys == ["a"]
+
+    outcomes << tasks.fetch("missing", read: :cache_only) << tasks.fetch("stored", timeout_ms: 60_000)
+    request.resolve("a", ["answered"])
+    outcomes << tasks.fetch("a", timeout_ms: 60_000) << tasks.fetch_all(%w[a stored])
+    request.finish
+  end
+  tasks.put("stored", ["stored"])
+  equal Timeout.timeout(20) { tasks.fetch("a") }, ["answered"], "the key"
+  eventually("the end of the provider") { outcomes.size == 4 }
+  equal outcomes, [nil, ["stored"], ["answered"], [["answered"], ["stored"]]], "what the provider fetched"
+  tasks.close
+  nested = Kvlight::Tasks.new(tasks_max_running: 2) { |keys| keys.to_h { |key| [key, key == "leaf" ? 1 : nested.fetch("leaf")] } }
+  equal Timeout.timeout(20) { nested.fetch("a") }, 1, "with another slot"
+  nested.close
+  refreshing = Kvlight::Tasks.new { |keys| keys.to_h { |key| [key, refreshing.fetch_all([key, "b"]).first] } }
+  refreshing.put("a", "old")
+  refreshing.put("b", "old")
+  equal Timeout.timeout(20) { refreshing.fetch("a", read: :refresh) }, "old", "a key that is stored while it is reloaded"
+  refreshing.close
+end
+
+scenario "s11a a put waits while too many values wait for `dropped:`, except in code that the cache calls" do
+  gate = Thread::Queue.new
+  began = Thread::Queue.new
+  count = 0
+  dropped = lambda do |_|
+    began << true
+    gate.pop
+  end
+  tasks = Kvlight::Tasks.new(cache_capacity: 16, removals_max_pending: 16, dropped: dropped) do |keys|
+    20.times { |i| tasks.put("provider #{i}", [i]) }
+    keys.to_h { |key| [key, key] }
+  end
+  putting = Thread.new { 30_000.times { |i| tasks.put("k#{i}", [i]) && count += 1 } }
+  began.pop
+  last = nil
+  eventually("the wait") { last == count || (last = count) && sleep(0.3) && last == count }
+  equal [count < 30_000, putting.alive?], [true, true], "puts before the wait: #{count}"
+  raised(Timeout::Error, "a put that waits") { Timeout.timeout(0.1) { tasks.put("more", [1]) } }
+  equal [tasks.get("more"), Timeout.timeout(20) { tasks.fetch("loaded") }], [nil, "loaded"], "a load"
+  gate.close
+  Timeout.timeout(60) { putting.join && tasks.close }
+  equal count, 30_000, "puts"
+end
+
 exit run_scenarios

@@ -13,6 +13,12 @@ module Kvlight
     # The maximum number of requests that the provider can have at a time.
     attr_reader :max_requests
 
+    # How many of them can hold a slot.
+    attr_reader :max_running
+
+    # How many values may wait for `dropped:`; nil is no limit.
+    attr_reader :max_pending
+
     # The maximum number of requests that the second tier can have at a time.
     attr_reader :max_tier_requests
 
@@ -119,7 +125,10 @@ module Kvlight
       Error.check(Native.kvl_config_set_queue(config, @queue, QUEUE_F_ALL | QUEUE_F_L2))
       Error.check(Native.kvl_config_set_l2(config, tier.abilities, 0, 0, 0)) if tier
       Error.check(Native.kvl_config_set_provider(config, 0, 0, 0))
-      @max_requests = %w[tasks.max_running tasks.max_abandoned].sum { |key| Settings.number(config, key) }
+      @max_running = Settings.number(config, "tasks.max_running")
+      @max_requests = @max_running + Settings.number(config, "tasks.max_abandoned")
+      pending = Settings.number(config, "removals.max_pending")
+      @max_pending = [pending, [Settings.number(config, "cache.capacity"), 16].max].min unless pending.negative?
       # The requests that run (`l2.max_requests` reads and one write), and as many again that are unfinished after their time limit.
       @max_tier_requests = (Settings.number(config, "l2.max_requests") + 1) * 2
       @tasks = create(config)

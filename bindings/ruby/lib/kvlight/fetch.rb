@@ -30,8 +30,11 @@ module Kvlight
 
     # Waits until the fetch is done. Returns its Result, or an Array of Results.
     def wait
-      raise Error, ERR_FORKED unless done? || @tasks.same_process?
+      unless done?
+        raise Error, ERR_FORKED unless @tasks.same_process?
 
+        Request.current&.check_wait(@tasks, self)
+      end
       @settled.pop # returns nil once the fetch is done
       @outcome
     end
@@ -42,6 +45,15 @@ module Kvlight
     end
 
     # -- For Tasks ------------------------------------------------------------------------------------------------------
+
+    # Whether every key has its outcome, which the pump may not have read yet.
+    def settled?
+      @lock.synchronize do
+        return true unless @handle
+
+        Native.output { |out| Error.check(Native.kvl_fetch_progress(@handle, out, 0, 0)) } == @keys.size
+      end
+    end
 
     # Sets the outcome and wakes the waiting threads. Returns a lambda that calls the block, or nil if there is no block.
     def settle(results)

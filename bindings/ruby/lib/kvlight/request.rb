@@ -16,6 +16,7 @@ module Kvlight
       @keys = keys.each(&:freeze)
       @encoding = encoding
       @positions = keys.each_with_index.to_h
+      @answered = {}
       @lock = Mutex.new
       ObjectSpace.define_finalizer(self, Request.finalizer(handle))
     end
@@ -31,7 +32,7 @@ module Kvlight
     def resolve(key, value, **terms)
       at = position_of(key)
       Settings.with_terms(**terms) do |packed|
-        @tasks.with_value(value) { |handle| call { Native.kvl_request_resolve(_1, at, handle, packed) } }
+        @tasks.with_value(value) { |handle| answer_one(at) { Native.kvl_request_resolve(_1, at, handle, packed) } }
       end == OK
     end
 
@@ -45,7 +46,7 @@ module Kvlight
     # unless the terms state others. Returns whether the answer was in time; raises an Error with the status MISS if there is no entry.
     def not_modified(key, **terms)
       at = position_of(key)
-      status = Settings.with_terms(**terms) { |packed| call { Native.kvl_request_not_modified(_1, at, packed) } }
+      status = Settings.with_terms(**terms) { |packed| answer_one(at) { Native.kvl_request_not_modified(_1, at, packed) } }
       raise Error.new(MISS, "not_modified needs an entry, and the store has none for the key #{key.inspect}") if status == MISS
 
       status == OK
@@ -54,7 +55,7 @@ module Kvlight
     # Fails one key with an exception, which reaches every waiting caller unchanged.
     def fail(key, exception)
       at = position_of(key)
-      @tasks.with_error(exception) { |handle| call { Native.kvl_request_fail(_1, at, handle) } == OK }
+      @tasks.with_error(exception) { |handle| answer_one(at) { Native.kvl_request_fail(_1, at, handle) } == OK }
     end
 
     # Finishes the request: keys without an answer are null.
@@ -96,7 +97,7 @@ module Kvlight
     # if its thread is killed, everyone who waits for its keys gets an outcome.
     def provide(provider)
       later = false
-      rows = Interrupts.on { call_provider(provider) }
+      rows = as_current { Interrupts.on { call_provider(provider) } }
       later = !rows.respond_to?(:key?)
       answer(rows) unless later
       raise TypeError, "kvlight: the provider must return a Hash, not #{rows.inspect[..60]}" if later && !takes_request?(provider)
@@ -109,6 +110,22 @@ module Kvlight
       release unless later && answered
     end
 
+    # The request whose provider the calling thread runs, or nil.
+    def self.current
+      Thread.current.thread_variable_get(:kvlight_request)
+    end
+
+    # Refuses a wait of the provider that could never end: for a key that it is loading itself, or for one that needs the slot that this request holds.
+    def check_wait(tasks, fetch)
+      return unless tasks.equal?(@tasks) && holds_slot? && !fetch.settled?
+
+      if (own = fetch.keys.find { |key| open?(key) && (fetch.keys.size == 1 || !tasks.stored?(key)) })
+        raise Error.new(ERR_REENTRANT, "the provider waits for the key #{own.inspect[..60]}, which it is loading itself")
+      elsif tasks.single_slot?
+        raise Error.new(ERR_REENTRANT, "the provider waits for a key that needs the only slot, which its own request holds: raise tasks.max_running")
+      end
+    end
+
     # Fails the open keys. If the request is finished or the cache closed, every waiter has its outcome already.
     def fail_open_keys(exception)
       finish_error(exception)
@@ -117,6 +134,30 @@ module Kvlight
     end
 
     private
+
+    def as_current
+      Thread.current.thread_variable_set(:kvlight_request, self)
+      yield
+    ensure
+      Thread.current.thread_variable_set(:kvlight_request, nil)
+    end
+
+    # Whether the request is wanted: one that is not may have lost its slot, and another attempt may load its keys.
+    def holds_slot?
+      @lock.synchronize { !@handle.nil? && Native.kvl_request_is_cancelled(@handle) == CANCEL_NO }
+    end
+
+    def open?(key)
+      at = @positions[key] || @positions[key.dup.force_encoding(@encoding)]
+      at && !@answered[at]
+    end
+
+    # Answers the key at a position, unless there is no entry for not_modified.
+    def answer_one(at, &answer)
+      status = call(&answer)
+      @answered[at] = true unless status == MISS
+      status
+    end
 
     # Calls the provider with as many arguments as it takes: a lambda checks their number.
     def call_provider(provider)

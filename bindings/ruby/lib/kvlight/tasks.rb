@@ -94,9 +94,10 @@ module Kvlight
     # Stores a value; nil stores the key as known to be absent. Returns whether it was stored. Terms are ttl_ms:, priority:, cost:, stale_ttl_ms: (how
     # long the value is kept as a fallback after it expires; -1 for not at all), version: (of the record, for Request#stale), tags: (names by
     # which remove_tag and expire_tag find the entry), keep_ttl: true (an existing entry keeps its time of expiry) and only_if: :absent or
-    # :present.
+    # :present. Waits while more values than removals_max_pending wait for `dropped:`, except in code that the cache calls.
     def put(key, value, **terms)
       key = key_of(key)
+      @backlog.wait if @backlog && same_process?
       Settings.with_terms(**terms) do |packed|
         with_value(value) { |handle| Error.check(in_cache { |cache| Native.kvl_cache_put(cache, key, key.bytesize, handle, packed) }) }
       end == OK
@@ -245,6 +246,16 @@ module Kvlight
       @engine.same_process?
     end
 
+    # Whether only one request can be with the provider, and a missing key can come from nowhere else.
+    def single_slot?
+      @engine.max_running == 1 && @tier.nil?
+    end
+
+    # Whether a key is in the cache. This is no use of it.
+    def stored?(key)
+      Interrupts.off { in_cache { |cache| Native.kvl_cache_contains(cache, key, key.bytesize) } }.between?(VALUE, NULL)
+    end
+
     # Calls the block with a handle of a value. A String becomes bytes, nil becomes null, and anything else an object that stays in Ruby.
     def with_value(value)
       Interrupts.off do
@@ -328,6 +339,7 @@ module Kvlight
       @reads_store_first = @engine.use { |tasks| Native.kvl_tasks_reads_store_first(tasks) != 0 }
       @providers = Workers.new("kvlight provider", @engine.max_requests)
       @callbacks = Workers.new("kvlight callbacks", 1)
+      @backlog = Backlog.new(@engine.max_pending) if @dropped
       @tier_workers = Workers.new("kvlight second tier", @engine.max_tier_requests)
       @engine.start(self, [@providers, @callbacks, @tier_workers])
     end
@@ -502,7 +514,10 @@ module Kvlight
 
     def drop(id)
       value = @objects.delete(id)
-      call_back { @dropped.call(value) } if @dropped && !value.is_a?(ProviderError)
+      return if @dropped.nil? || value.is_a?(ProviderError)
+
+      @backlog.add
+      call_back(-> { @backlog.remove }) { @dropped.call(value) }
     end
 
     def start_request(address)
@@ -520,16 +535,19 @@ module Kvlight
       request.give_up
     end
 
-    # Calls a block of the program on the thread for callbacks, and reports its exceptions.
-    def call_back(&job)
+    # Calls a block of the program on the thread for callbacks, and reports its exceptions. `done` is called at its end, however it ends.
+    def call_back(done = nil, &job)
       @callbacks.push(lambda do
         Interrupts.on { job.call }
       rescue SystemExit
         raise # in the main thread too, as Ruby does for any thread
       rescue Exception => e # rubocop:disable Lint/RescueException
         report(e)
+      ensure
+        done&.call
       end)
     rescue ThreadError => e
+      done&.call
       warn "kvlight: a block given to start, or `dropped:`, is not called: #{e.message}"
     end
 

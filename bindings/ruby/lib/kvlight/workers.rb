@@ -15,6 +15,11 @@ module Kvlight
       @changed = ConditionVariable.new
     end
 
+    # Whether the calling thread is a worker of any cache.
+    def self.worker?
+      Thread.current.thread_variable_get(:kvlight_worker) || false
+    end
+
     # Adds a job. Raises ThreadError, without having accepted the job, if there is no thread and none can be started.
     def push(job)
       @lock.synchronize do
@@ -61,6 +66,7 @@ module Kvlight
     end
 
     def work
+      Thread.current.thread_variable_set(:kvlight_worker, true)
       run_until_closed
     ensure
       replace
