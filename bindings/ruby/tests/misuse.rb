@@ -422,4 +422,35 @@ scenario "s11a a put waits while too many values wait for `dropped:`, except in 
   equal count, 30_000, "puts"
 end
 
+scenario "l09 what is no function, no encoding and no exception is refused where it is given" do
+  { dropped: 5, on_error: "warn" }.each { |name, value| equal raised(TypeError, name) { Kvlight::Tasks.new(name => value) { {} } }.message.include?("#{name}:"), true, name }
+  tier = Class.new(Kvlight::SecondTier).new
+  raised(TypeError, "dump") { Kvlight::Tasks.new(second_tier: tier, dump: 5, load: 5) { {} } }
+  { nil => TypeError, 5 => TypeError, "nope" => ArgumentError }.each { |value, error| raised(error, value.inspect) { Kvlight::Tasks.new(encoding: value) { {} } } }
+  tasks = Kvlight::Tasks.new(encoding: "ISO-8859-1") { |keys| keys.to_h { |key| [key, key] } }
+  equal [tasks.fetch("\xE9").encoding, tasks.get("\xE9").encoding], [Encoding::ISO_8859_1] * 2, "the name of an encoding"
+  tasks.close
+  ["boom", 42, nil, ArgumentError].each do |wrong|
+    [->(request) { request.fail("a", wrong) }, ->(request) { request.finish_error(wrong) }].each do |answer|
+      tasks = Kvlight::Tasks.new { |_, request| answer.call(request) }
+      message = raised(TypeError, wrong.inspect) { Timeout.timeout(20) { tasks.fetch("a") } }.message
+      equal message.include?("fails with an exception"), true, message
+      tasks.close
+    end
+  end
+end
+
+scenario "f15 a provider receives all keys, whatever the form of its parameters" do
+  rows = ->(keys) { keys.to_h { |key| [key, "value of #{key}"] } }
+  providers = [
+    proc { |keys,| rows.call(keys) }, proc { |keys, **_| rows.call(keys) }, proc { |keys| rows.call(keys) }, proc { rows.call(_1) }, proc { |*all| rows.call(all[0]) },
+    proc { |keys, _ = nil, **_| rows.call(keys) }, ->(keys) { rows.call(keys) }, ->(keys, **_) { rows.call(keys) }, ->(keys, _) { rows.call(keys) }
+  ]
+  providers.each_with_index do |provider, i|
+    tasks = Kvlight::Tasks.new(&provider)
+    equal Timeout.timeout(20) { tasks.fetch_all(%w[ab cd]) }, ["value of ab", "value of cd"], "provider #{i}"
+    tasks.close
+  end
+end
+
 exit run_scenarios

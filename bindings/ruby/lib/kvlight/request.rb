@@ -159,14 +159,16 @@ module Kvlight
       status
     end
 
-    # Calls the provider with as many arguments as it takes: a lambda checks their number.
+    # Calls the provider. A lambda, or a method, checks the number of its arguments; a block ignores a second one, and if it were given one alone, |keys,| or
+    # |keys, **options| would take the first key of it.
     def call_provider(provider)
-      provider.arity == 1 ? provider.call(@keys) : provider.call(@keys, self)
+      provider.lambda? && !takes_request?(provider) ? provider.call(@keys) : provider.call(@keys, self)
     end
 
     # Whether the provider takes the request, and so can answer later.
     def takes_request?(provider)
-      !provider.arity.between?(0, 1)
+      kinds = provider.parameters.map(&:first)
+      kinds.include?(:rest) || kinds.count(:req) + kinds.count(:opt) > 1
     end
 
     # The position of a key; raises KeyError if it was not requested.

@@ -33,10 +33,11 @@ module Kvlight
     def initialize(dropped: nil, on_error: nil, encoding: Encoding::UTF_8, delivery: :queue, second_tier: nil, l2_url: nil, dump: nil, load: nil,
                    **settings, &provider)
       check_arguments(settings, delivery, provider)
+      check_callable(dropped: dropped, on_error: on_error, dump: dump, load: load)
       @provider = provider
       @dropped = dropped
       @on_error = on_error
-      @encoding = encoding
+      @encoding = Encoding.find(encoding)
       @fetches = FetchTable.new
       @objects = ObjectTable.new # values and exceptions of providers that the library holds
       raise ArgumentError, "kvlight: second_tier: and l2_url: exclude each other: there is one second tier" if second_tier && l2_url
@@ -270,6 +271,8 @@ module Kvlight
 
     # Calls the block with a handle of an error that carries an exception.
     def with_error(error)
+      raise TypeError, "kvlight: a key fails with an exception, not #{error.inspect[..60]}" unless error.is_a?(Exception)
+
       Interrupts.off do
         handle = @engine.use { error_value(error) }
         yield handle
@@ -331,6 +334,12 @@ module Kvlight
         raise ArgumentError, "kvlight: delivery: must be :queue in Ruby, since a call from another thread would abort the interpreter"
       end
       raise ArgumentError, "kvlight: the provider is missing: a block that takes keys and returns { key => value }" unless provider
+    end
+
+    def check_callable(**functions)
+      functions.each do |name, function|
+        raise TypeError, "kvlight: #{name}: is a Proc or has another method call, not #{function.inspect[..60]}" unless function.nil? || function.respond_to?(:call)
+      end
     end
 
     def open(settings)
