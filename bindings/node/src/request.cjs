@@ -33,23 +33,32 @@ class Request {
   #store;
   #handle;
   #keys;
+  #shownKeys;
   #onDone;
-  #controller = new AbortController();
+  #controller; // made when the signal is first asked for, like #shownKeys
+  #isAborted = false;
 
   constructor(store, handle, keys, onDone) {
     this.#store = store;
     this.#handle = handle;
     this.#onDone = onDone;
-    this.#keys = Object.freeze(keys);
+    this.#keys = keys;
   }
 
   /** The keys, in the order of their indexes. Unlike the array that is the provider's first argument, this one cannot be changed. */
   get keys() {
-    return this.#keys;
+    this.#shownKeys ??= Object.freeze([...this.#keys]);
+    return this.#shownKeys;
   }
 
   /** An AbortSignal, which is aborted once no caller waits for the answers any longer or the attempt has timed out. */
   get signal() {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isAborted) {
+        this.#controller.abort();
+      }
+    }
     return this.#controller.signal;
   }
 
@@ -228,7 +237,8 @@ class Request {
 
   abort() {
     this.#onDone();
-    this.#controller.abort();
+    this.#isAborted = true;
+    this.#controller?.abort();
   }
 
   async provide(provider) {

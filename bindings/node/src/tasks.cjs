@@ -53,10 +53,12 @@ function stopListening(signal, fetch) {
   }
 }
 
+const NO_OPTIONS = { signal: undefined, settings: undefined };
+
 /** The signal and the settings of a fetch. Throws if the signal is none, or already aborted. */
 function optionsOf(options) {
   if (options === undefined || options === null) {
-    return {};
+    return NO_OPTIONS;
   }
   checkObject(options, 'the options of a fetch are an object such as { timeout_ms: 500 }');
   const { signal = null, ...settings } = options;
@@ -65,10 +67,11 @@ function optionsOf(options) {
   if (signal === null) {
     return given;
   }
-  if (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function' || typeof signal.removeEventListener !== 'function') {
+  const { aborted } = signal;
+  if (typeof aborted !== 'boolean' || typeof signal.addEventListener !== 'function' || typeof signal.removeEventListener !== 'function') {
     throw new TypeError(`kvlight: \`signal\` is an AbortSignal, not ${kindOf(signal)}`);
   }
-  if (signal.aborted) {
+  if (aborted) {
     throw signal.reason;
   }
   return given;
@@ -82,7 +85,7 @@ class Tasks extends Store {
   #lastFetch = 0;
   #events = []; // the batch of events that is being handled, as kind, ID and payload of each
   #nextEvent = 0;
-  #readsStoreFirst; // whether a fetch without options starts with a lookup in the store
+  #readsStoreFirst; // whether a fetch without settings starts with a lookup in the store
   #tier;
   #closing = null;
 
@@ -132,13 +135,13 @@ class Tasks extends Store {
    */
   async fetch(key, options) {
     keyOf(key);
-    if (options === undefined && this.#readsStoreFirst) {
+    const { signal, settings } = options === undefined ? NO_OPTIONS : optionsOf(options);
+    if (settings === undefined && this.#readsStoreFirst) {
       const found = this.#lookup(key);
       if (found !== undefined) {
         return this.fromNative(found);
       }
     }
-    const { signal, settings } = optionsOf(options);
     const [status, outcome] = await this.#begin(signal, (id, fetch) => {
       const value = this.engine.fetch(key, id, settings, fetch);
       return value === undefined ? undefined : this.#decodeResult(value === false ? [K.MISS] : [K.VALUE, value]);
