@@ -8,22 +8,31 @@ use FFI\CData;
 /** A fetch that was started by Tasks::start() or Tasks::startAll(). */
 final class Fetch
 {
+    use Uncopyable;
+
     private Result|array|null $outcome = null;
 
-    /** @internal Created by Tasks. */
-    public function __construct(private readonly Tasks $tasks, public readonly CData $handle, private ?\Closure $onResult)
+    /**
+     * @internal Created by Tasks.
+     *
+     * @param list<string> $keys
+     */
+    public function __construct(private readonly Tasks $tasks, public readonly CData $handle, private readonly array $keys)
     {
     }
 
     public function __destruct()
     {
-        Library::functions()->kvl_fetch_release($this->handle);
+        if (!$this->isCopy) {
+            Library::functions()->kvl_fetch_release($this->handle);
+        }
     }
 
     /** Cancels this fetch alone, which then fails with KVL_ERR_CANCELLED. */
     public function cancel(): void
     {
-        Library::check(Library::functions()->kvl_fetch_cancel($this->handle));
+        $status = Library::functions()->kvl_fetch_cancel($this->handle);
+        Library::check($status);
     }
 
     public function isDone(): bool
@@ -31,7 +40,10 @@ final class Fetch
         return $this->outcome !== null;
     }
 
-    /** Waits until the fetch is done. Returns its Result, or the list of its Results. */
+    /**
+     * Waits until the fetch is done. Returns its Result, or the list of its Results. Throws an Error with the status Native::ERR_REENTRANT for a wait
+     * inside a provider that could never end.
+     */
     public function wait(): Result|array
     {
         while ($this->outcome === null) {
@@ -40,12 +52,15 @@ final class Fetch
         return $this->outcome;
     }
 
-    /** @internal Sets the outcome. Returns the function to call with it, or null. */
-    public function settle(Result|array $outcome): ?\Closure
+    /** @internal Sets the outcome. */
+    public function settle(Result|array $outcome): void
     {
-        $onResult = $this->onResult;
-        $this->onResult = null;
         $this->outcome = $outcome;
-        return $onResult;
+    }
+
+    /** @internal The keys that were asked for. */
+    public function keys(): array
+    {
+        return $this->keys;
     }
 }

@@ -6,27 +6,45 @@ namespace Kvlight;
 use FFI;
 use FFI\CData;
 
+use function count;
+use function extension_loaded;
+use function in_array;
+use function is_array;
+use function is_bool;
+use function is_float;
+use function is_int;
+use function is_string;
+use function strlen;
+
 /**
- * Finds and loads the library, and converts handles, statuses and bytes.
+ * Finds and loads the library, and converts handles, statuses, terms and bytes.
  *
  * PHP's FFI has two defects. A first-class callable of a function, `$ffi->kvl_f(...)`, crashes PHP 8.2. And an array of pointers from
  * `$ffi->new()` leaks memory when it is freed, for each time that an element was read. So the output parameters of the library's functions are
- * created once and kept.
+ * kept for the next call.
+ *
+ * PHP calls the handler of a signal (pcntl_async_signals) when an internal function returns, at jumps, and at the beginning of a function. PHP 8.2 has a
+ * defect there: if the handler throws just before a result, or a value after a jump, becomes an argument, as in `f(g())` and `f($a ?? $b)`, PHP frees
+ * an argument that was never set, which is whatever the stack held before. So this package assigns such a value to a variable first, and
+ * tests/signals.php checks that. `use function` makes PHP compile strlen() and the like to instructions, which are no calls. And if the handler throws at
+ * the jump to `finally` or back from it, PHP leaves `finally` out, or runs it twice. So a `finally` here may run twice, and where it matters the end of
+ * `try` does the same. The statements up to the next call or jump are one step.
  */
 final class Library
 {
     private static ?FFI $ffi = null;
-    /** @var array<string, CData> output parameters of the library's functions, by their type */
+    /** @var array<string, ?CData> output parameters of the library's functions that are not in use, by their type */
     private static array $outs = [];
-    private static ?CData $terms = null;
-    private static ?CData $termsAt = null;
-    /** the memory that the version and the tags of the terms point to */
-    private static ?array $labels = null;
 
     /** The library's functions. The first call loads the library. */
     public static function functions(): FFI
     {
-        return self::$ffi ??= self::checkVersion(self::find());
+        if (self::$ffi === null) {
+            $ffi = self::find();
+            self::checkVersion($ffi);
+            self::$ffi = $ffi;
+        }
+        return self::$ffi;
     }
 
     private static function find(): FFI
@@ -35,12 +53,14 @@ final class Library
             throw new \RuntimeException('kvlight: the extension ffi is missing: enable it in php.ini (extension=ffi)');
         }
         try {
-            return FFI::scope('KVLIGHT_' . str_replace('.', '_', self::version()));
+            $version = self::version();
+            return FFI::scope('KVLIGHT_' . str_replace('.', '_', $version));
         } catch (FFI\Exception) {
             // The header is not preloaded.
         }
         $header = dirname(__DIR__) . '/kvlight.ffi.h';
-        if (PHP_SAPI !== 'cli' && !in_array(strtolower((string) ini_get('ffi.enable')), ['1', 'on', 'yes', 'true'], true)) {
+        $setting = strtolower((string) ini_get('ffi.enable'));
+        if (PHP_SAPI !== 'cli' && !in_array($setting, ['1', 'on', 'yes', 'true'], true)) {
             throw new \RuntimeException('kvlight: FFI is restricted here (ffi.enable=' . ini_get('ffi.enable') . "): set ffi.preload=$header "
                 . 'and opcache.preload=' . dirname(__DIR__) . '/preload.php in php.ini, or ffi.enable=1');
         }
@@ -48,7 +68,8 @@ final class Library
         $failures = [];
         foreach ($override !== false ? [$override] : self::defaultPaths() as $path) {
             try {
-                return FFI::cdef(file_get_contents($header), $path);
+                $declarations = file_get_contents($header);
+                return FFI::cdef($declarations, $path);
             } catch (FFI\Exception $failure) {
                 $failures[] = "$path ({$failure->getMessage()})";
             }
@@ -64,12 +85,12 @@ final class Library
         return is_file($inPackage) ? [$inPackage, ...$others] : $others;
     }
 
-    private static function checkVersion(FFI $ffi): FFI
+    private static function checkVersion(FFI $ffi): void
     {
-        if (intdiv($ffi->kvl_version_number(), 1000) !== intdiv(Native::VERSION, 1000)) {
+        $number = $ffi->kvl_version_number();
+        if (intdiv($number, 1000) !== intdiv(Native::VERSION, 1000)) {
             throw new \RuntimeException('kvlight: this module is for version ' . self::version() . ", but the library has version {$ffi->kvl_version_string()}");
         }
-        return $ffi;
     }
 
     /** The major and minor version, such as "0.2". */
@@ -84,77 +105,216 @@ final class Library
         return $status < 0 ? throw new Error($status, $message) : $status;
     }
 
-    /** The shared output parameter for values of a C type. Its value, `$out[0]`, is valid until the same output parameter is used again. */
-    public static function variable(string $type): CData
+    /**
+     * Takes an output parameter for a value of a C type, which is `$out[0]`; giveBack() keeps it for the next call. A signal handler that calls the cache in
+     * between takes another one.
+     */
+    public static function take(string $type): CData
     {
-        return self::$outs[$type] ??= self::functions()->new("{$type}[1]");
+        $out = self::$outs[$type] ?? null;
+        self::$outs[$type] = null;
+        return $out ?? self::functions()->new("{$type}[1]");
     }
 
-    /** Returns the handle of the given type that a call writes to its output parameter. */
-    public static function output(string $type, callable $call): CData
+    public static function giveBack(string $type, CData $out): void
     {
-        $out = self::variable("$type *");
-        self::check($call($out));
-        return $out[0];
+        self::$outs[$type] = $out;
+    }
+
+    /**
+     * Calls `$create` with an output parameter for a handle, calls `$use` with the handle and the status, and releases the handle, whatever is thrown.
+     * Returns what `$use` returned. The output parameter holds the handle for as long as it has to be released.
+     */
+    public static function using(string $type, string $release, callable $create, callable $use): mixed
+    {
+        $ffi = self::functions();
+        $out = self::take($type);
+        $out[0] = null;
+        try {
+            $status = $create($out);
+            self::check($status);
+            $handle = $out[0];
+            $result = $use($handle, $status);
+            // Forgotten before its release, since a signal handler may throw after that.
+            $out[0] = null;
+            $ffi->$release($handle);
+        } catch (\Throwable $error) {
+            $handle = $out[0];
+            $out[0] = null;
+            $ffi->$release($handle);
+            throw $error;
+        }
+        self::$outs[$type] = $out;
+        return $result;
+    }
+
+    /** Makes a call with an output parameter for the description of its failure, and throws the failure. */
+    public static function checkWithError(callable $call): void
+    {
+        $status = 0;
+        self::using(
+            'void *',
+            'kvl_error_release',
+            function (CData $out) use ($call, &$status): int {
+                $status = $call($out);
+                return Native::OK;
+            },
+            function (?CData $error) use (&$status): void {
+                $message = $error === null ? null : self::functions()->kvl_error_message($error);
+                self::check($status, $message);
+            },
+        );
     }
 
     /** The bytes of a value. */
     public static function bytes(CData $value): string
     {
-        $length = self::variable('size_t');
+        $length = self::take('size_t');
         $data = self::functions()->kvl_value_data($value, $length);
-        return FFI::string($data, $length[0]);
+        $bytes = FFI::string($data, $length[0]);
+        self::$outs['size_t'] = $length;
+        return $bytes;
+    }
+
+    /** The bytes at a pointer, which may be null if there are none. */
+    public static function text(?CData $data, int $length): string
+    {
+        return $length === 0 ? '' : FFI::string($data, $length);
     }
 
     /**
-     * Returns terms as a pointer to a kvl_terms_t, which is valid until the next call of this function; null if there are none.
+     * Returns keys as strings.
+     *
+     * @return list<string>
+     */
+    public static function keys(array $keys): array
+    {
+        $texts = [];
+        foreach ($keys as $key) {
+            if (is_string($key)) {
+                $texts[] = $key;
+            } elseif (is_int($key)) {
+                // PHP converts strings that look like numbers to integers where they are keys of an array.
+                $texts[] = (string) $key;
+            } else {
+                throw new \InvalidArgumentException('kvlight: a key is a string or an integer, not ' . self::shown($key));
+            }
+        }
+        return $texts;
+    }
+
+    /** Refuses a text with a NUL byte, where the library would read it only up to that byte. */
+    public static function checkText(string $what, string $text): void
+    {
+        if (str_contains($text, "\0")) {
+            throw new \InvalidArgumentException("kvlight: $what contains a NUL byte");
+        }
+    }
+
+    /** A value as it is shown in a message. */
+    private static function shown(mixed $value): string
+    {
+        return match (true) {
+            is_string($value) => '"' . addcslashes($value, "\0..\37\"\\") . '"',
+            is_scalar($value) => var_export($value, true),
+            default => get_debug_type($value),
+        };
+    }
+
+    /**
+     * Returns an array whose first element is a pointer to a kvl_terms_t, or null if there are no terms. Its other elements are what the struct points to:
+     * keep the array for as long as the struct is used. Throws for a term that does not exist or has a wrong value.
      *
      * @param array{ttl_ms?: int, priority?: float, cost?: int, stale_ttl_ms?: int, version?: string, tags?: list<string>, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
      */
-    public static function terms(array $terms): ?CData
+    public static function terms(array $terms, bool $isPut = true): array
     {
         if ($terms === []) {
-            return null;
+            return [null];
         }
-        $unknown = array_diff_key($terms, array_flip(['ttl_ms', 'priority', 'cost', 'stale_ttl_ms', 'version', 'tags', 'keep_ttl', 'only_if']));
-        if ($unknown !== []) {
-            throw new \InvalidArgumentException('kvlight: there is no term ' . implode(', ', array_keys($unknown)));
+        foreach ($terms as $name => $value) {
+            self::checkTerm($name, $value, $isPut);
         }
-        self::$terms ??= self::functions()->new('kvl_terms_t');
-        self::$termsAt ??= FFI::addr(self::$terms);
-        self::$terms->struct_size = FFI::sizeof(self::$terms);
-        self::$terms->ttl_ms = $terms['ttl_ms'] ?? Native::TTL_DEFAULT;
-        self::$terms->priority = $terms['priority'] ?? Native::PRIORITY_DEFAULT;
-        self::$terms->cost = $terms['cost'] ?? Native::COST_DEFAULT;
-        self::$terms->stale_ttl_ms = $terms['stale_ttl_ms'] ?? 0;
-        self::$terms->flags = (($terms['keep_ttl'] ?? false) ? Native::PUT_F_KEEP_TTL : 0) | match ($terms['only_if'] ?? null) {
+        $native = self::functions()->new('kvl_terms_t[1]');
+        $fields = $native[0];
+        $fields->struct_size = FFI::sizeof($fields);
+        $fields->ttl_ms = $terms['ttl_ms'] ?? Native::TTL_DEFAULT;
+        $fields->priority = $terms['priority'] ?? Native::PRIORITY_DEFAULT;
+        $fields->cost = $terms['cost'] ?? Native::COST_DEFAULT;
+        $fields->stale_ttl_ms = $terms['stale_ttl_ms'] ?? 0;
+        $keepsTtl = ($terms['keep_ttl'] ?? false) ? Native::PUT_F_KEEP_TTL : 0;
+        $fields->flags = $keepsTtl | match ($terms['only_if'] ?? null) {
             null => 0,
             'absent' => Native::PUT_F_IF_ABSENT,
             'present' => Native::PUT_F_IF_PRESENT,
-            default => throw new \InvalidArgumentException('kvlight: only_if must be "absent" or "present"'),
         };
-        self::setLabels($terms['version'] ?? '', $terms['tags'] ?? []);
-        return self::$termsAt;
+        $version = $terms['version'] ?? '';
+        $tags = $terms['tags'] ?? [];
+        $labels = [$version, ...array_values($tags)];
+        if ($labels === ['']) {
+            return [$native];
+        }
+        [$slices, $packed] = self::slices($labels);
+        $fields->version = $slices[0]->data;
+        $fields->version_len = strlen($version);
+        $fields->tags_len = count($labels) - 1;
+        $fields->tags = count($labels) === 1 ? null : FFI::addr($slices[1]);
+        return [$native, $slices, $packed];
     }
 
-    /** Sets the version and the tags of self::$terms. */
-    private static function setLabels(mixed $version, mixed $tags): void
+    /** Refuses a term that does not exist or has a wrong value. Null is the same as a term that is left out. */
+    private static function checkTerm(int|string $name, mixed $value, bool $isPut): void
     {
-        if (!is_array($tags)) {
-            throw new \InvalidArgumentException('kvlight: tags must be a list of strings, not ' . get_debug_type($tags));
+        if (!in_array($name, ['ttl_ms', 'priority', 'cost', 'stale_ttl_ms', 'version', 'tags', 'keep_ttl', 'only_if'], true)) {
+            throw new \InvalidArgumentException("kvlight: there is no term $name");
         }
-        $labels = [$version, ...array_values($tags)];
+        if (!$isPut && ($name === 'keep_ttl' || $name === 'only_if')) {
+            throw new \InvalidArgumentException("kvlight: $name is a term of put(), not of an answer");
+        }
+        if ($value === null) {
+            return;
+        }
+        if ($name === 'version' || $name === 'tags') {
+            self::checkLabels($name, $value);
+            return;
+        }
+        $wanted = match ($name) {
+            'ttl_ms' => is_int($value) && $value >= Native::TTL_DEFAULT ? null : 'a whole number from -2',
+            'stale_ttl_ms', 'cost' => is_int($value) && $value >= -1 ? null : 'a whole number from -1',
+            'priority' => is_int($value) || (is_float($value) && !is_nan($value)) ? null : 'a number',
+            'keep_ttl' => is_bool($value) ? null : 'true or false',
+            'only_if' => $value === 'absent' || $value === 'present' ? null : '"absent" or "present"',
+        };
+        if ($wanted !== null) {
+            $message = "the term $name takes $wanted, not " . self::shown($value);
+            throw is_int($value) || is_float($value) ? new Error(Native::ERR_BAD_VALUE, $message) : new \InvalidArgumentException("kvlight: $message");
+        }
+    }
+
+    private static function checkLabels(string $name, mixed $value): void
+    {
+        $labels = $name === 'version' ? [$value] : $value;
+        if (!is_array($labels)) {
+            throw new \InvalidArgumentException('kvlight: the term tags takes a list of strings, not ' . self::shown($labels));
+        }
+        if (count($labels) > Native::TAGS_MAX) {
+            throw new Error(Native::ERR_BAD_VALUE, 'the term tags takes at most ' . Native::TAGS_MAX . ' tags, not ' . count($labels));
+        }
+        $least = $name === 'version' ? 0 : 1;
         foreach ($labels as $label) {
             if (!is_string($label)) {
-                throw new \InvalidArgumentException('kvlight: versions and tags are strings, not ' . get_debug_type($label));
+                throw new \InvalidArgumentException("kvlight: the term $name takes strings, not " . self::shown($label));
+            }
+            if (strlen($label) < $least || strlen($label) > Native::LABEL_MAX) {
+                throw new Error(Native::ERR_BAD_VALUE, "the term $name takes strings of $least to " . Native::LABEL_MAX . ' bytes, not ' . self::shown($label));
             }
         }
-        self::$labels = $labels === [''] ? null : self::slices($labels);
-        $slices = self::$labels[0] ?? null;
-        self::$terms->version = $slices === null ? null : $slices[0]->data;
-        self::$terms->version_len = strlen($version);
-        self::$terms->tags = count($labels) === 1 ? null : FFI::addr($slices[1]);
-        self::$terms->tags_len = count($labels) - 1;
+    }
+
+    /** Refuses a TTL that does not exist. */
+    public static function checkTtl(int $ttlMs): void
+    {
+        self::checkTerm('ttl_ms', $ttlMs, true);
     }
 
     /** Sets settings of a configuration or of options; `$functions` is "kvl_config" or "kvl_options". */
@@ -162,6 +322,13 @@ final class Library
     {
         $ffi = self::functions();
         foreach ($settings as $key => $value) {
+            if (!is_string($key)) {
+                throw new \InvalidArgumentException('kvlight: settings are [name => value], but this one has no name: ' . self::shown($value));
+            }
+            self::checkText('the name of a setting', $key);
+            if (is_string($value)) {
+                self::checkText("the setting $key", $value);
+            }
             match (true) {
                 is_bool($value) => $ffi->{"{$functions}_set_int"}($handle, $key, (int) $value),
                 is_int($value) => $ffi->{"{$functions}_set_int"}($handle, $key, $value),
@@ -184,11 +351,15 @@ final class Library
         if ($count === 0) {
             return [null, ''];
         }
+        $ffi = self::functions();
         $packed = implode('', $keys);
-        $lengths = self::functions()->new("uint32_t[$count]");
-        FFI::memcpy($lengths, pack('L*', ...array_map('strlen', $keys)), 4 * $count);
-        $slices = self::functions()->new("kvl_slice_t[$count]");
-        self::check(self::functions()->kvl_slices_unpack($packed, strlen($packed), $lengths, $count, $slices));
+        $lengths = $ffi->new("uint32_t[$count]");
+        $numbers = array_map('strlen', $keys);
+        $bytes = pack('L*', ...$numbers);
+        FFI::memcpy($lengths, $bytes, 4 * $count);
+        $slices = $ffi->new("kvl_slice_t[$count]");
+        $status = $ffi->kvl_slices_unpack($packed, strlen($packed), $lengths, $count, $slices);
+        self::check($status);
         return [$slices, $packed];
     }
 }

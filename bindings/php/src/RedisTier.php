@@ -6,6 +6,8 @@ namespace Kvlight;
 use FFI;
 use FFI\CData;
 
+use function count;
+
 /**
  * @internal The second tier of `l2Url`: a connection to a Redis or Valkey server. libkvlight_redis serves the requests.
  *
@@ -13,6 +15,8 @@ use FFI\CData;
  */
 final class RedisTier
 {
+    use Uncopyable;
+
     private const DECLARATIONS = <<<'C'
         typedef struct { size_t index; const uint8_t *data; size_t len; int64_t ttl_left_ms; const uint8_t *token; size_t token_len; } kvl_redis_found_t;
         int32_t kvl_redis_open(const char *url, const void *library, void **out_redis, void **out_error);
@@ -34,27 +38,31 @@ final class RedisTier
 
     public function __construct(string $url)
     {
-        $library = Library::functions();
+        Library::functions();
         $this->ffi = self::$loaded ??= self::load();
-        [$redis, $error] = [Library::variable('void *'), Library::variable('kvl_error_t *')];
-        $status = $this->ffi->kvl_redis_open($url, null, $redis, $error);
-        if ($status < 0) {
-            $reason = $error[0] === null ? null : $library->cast('kvl_error_t *', $error[0]);
-            $message = $reason === null ? null : $library->kvl_error_message($reason);
-            $library->kvl_error_release($reason);
-            throw new Error($status, $message);
+        $redis = Library::take('void *');
+        $redis[0] = null;
+        try {
+            Library::checkWithError(fn (CData $error) => $this->ffi->kvl_redis_open($url, null, $redis, $error));
+            $this->found = $this->ffi->new('kvl_redis_found_t *[1]');
+            $this->count = $this->ffi->new('size_t[1]');
+            $this->redis = $redis[0];
+        } catch (\Throwable $error) {
+            // PHP calls no destructor of an object whose constructor has thrown.
+            if ($redis[0] !== null) {
+                $this->ffi->kvl_redis_free($redis[0]);
+            }
+            throw $error;
         }
-        $this->redis = $redis[0];
-        $this->found = $this->ffi->new('kvl_redis_found_t *[1]');
-        $this->count = $this->ffi->new('size_t[1]');
+        Library::giveBack('void *', $redis);
     }
 
     /** Frees the connection; does nothing in a forked child. */
     public function __destruct()
     {
-        if ($this->redis !== null) {
-            $this->ffi->kvl_redis_free($this->redis);
-            $this->redis = null;
+        if (!$this->isCopy && $this->redis !== null) {
+            [$redis, $this->redis] = [$this->redis, null];
+            $this->ffi->kvl_redis_free($redis);
         }
     }
 
@@ -87,7 +95,8 @@ final class RedisTier
     /** From now on until stop(), what other processes write is invalidated in the engine. */
     public function attach(CData $tasks): void
     {
-        Library::check($this->ffi->kvl_redis_attach($this->redis, $tasks));
+        $status = $this->ffi->kvl_redis_attach($this->redis, $tasks);
+        Library::check($status);
     }
 
     /** Ends the connection, and waits for its thread. Afterwards it does not use the engine. */
@@ -108,14 +117,21 @@ final class RedisTier
         if ($this->redis === null || $this->ffi->kvl_redis_serve($this->redis, $request, $this->found, $this->count) < 0) {
             return null;
         }
+        $found = $this->found[0];
+        $count = $this->count[0];
         $all = [];
-        for ($nth = 0; $nth < $this->count[0]; $nth++) {
-            $one = $this->found[0][$nth];
-            $token = $one->token_len === 0 ? '' : FFI::string($one->token, $one->token_len);
-            $all[$one->index] = TierFound::entry($one->len === 0 ? '' : FFI::string($one->data, $one->len), $one->ttl_left_ms, $token);
-        }
-        if ($all !== []) {
-            $this->ffi->kvl_redis_found_free($this->found[0], $this->count[0]);
+        try {
+            for ($nth = 0; $nth < $count; $nth++) {
+                $one = $found[$nth];
+                $token = Library::text($one->token, $one->token_len);
+                $data = Library::text($one->data, $one->len);
+                $all[$one->index] = TierFound::entry($data, $one->ttl_left_ms, $token);
+            }
+        } finally {
+            if ($count > 0) {
+                [$length, $count] = [$count, 0];
+                $this->ffi->kvl_redis_found_free($found, $length);
+            }
         }
         return $all;
     }
@@ -123,15 +139,23 @@ final class RedisTier
     /** The state of the connection: the members of kvl_redis_state. */
     public function state(): array
     {
-        $library = Library::functions();
-        Library::check($this->redis === null ? Native::ERR_CLOSED : 0);
-        $out = Library::variable('void *');
-        Library::check($this->ffi->kvl_redis_state($this->redis, $out));
-        $text = $library->cast('kvl_value_t *', $out[0]);
-        try {
-            return json_decode(Library::bytes($text), true, flags: JSON_THROW_ON_ERROR);
-        } finally {
-            $library->kvl_value_release($text);
+        if ($this->redis === null) {
+            throw new Error(Native::ERR_CLOSED);
         }
+        $library = Library::functions();
+        $out = Library::take('void *');
+        $out[0] = null;
+        try {
+            $status = $this->ffi->kvl_redis_state($this->redis, $out);
+            Library::check($status);
+            $handle = $library->cast('kvl_value_t *', $out[0]);
+            $text = Library::bytes($handle);
+        } finally {
+            $handle = $out[0];
+            $out[0] = null;
+            $library->kvl_value_release($handle);
+            Library::giveBack('void *', $out);
+        }
+        return json_decode($text, true, flags: JSON_THROW_ON_ERROR);
     }
 }

@@ -284,6 +284,199 @@ $scenarios['f11a a provider sets the pause before a retry'] = function () {
     $tasks->close();
 };
 
+$scenarios['l04 an object that owns a handle cannot be cloned, serialized or unserialized'] = function () {
+    $tasks = new Tasks(function (array $keys, Request $request) use (&$seen) {
+        $seen = thrown(fn () => clone $request);
+        return ['a' => 'A'];
+    });
+    $fetch = $tasks->start('a');
+    foreach ([$tasks, $fetch] as $object) {
+        equal(thrown(fn () => clone $object)::class, LogicException::class, 'a clone');
+        equal(thrown(fn () => serialize($object))::class, LogicException::class, 'a serialization');
+    }
+    foreach (['Tasks', 'Fetch', 'Request', 'RedisTier', 'TierRequest'] as $name) {
+        $error = thrown(fn () => unserialize('O:' . strlen("Kvlight\\$name") . ":\"Kvlight\\$name\":0:{}"));
+        equal(str_contains($error->getMessage(), "a Kvlight\\$name cannot be unserialized"), true, $error->getMessage());
+    }
+    equal([$fetch->wait()->value(), $seen::class, $tasks->get('a')], ['A', LogicException::class, 'A'], 'the original');
+    $tasks->close();
+};
+
+$scenarios['f21 a wait inside a provider that could never end is refused'] = function () {
+    $tasks = null;
+    $tasks = new Tasks(function (array $keys) use (&$tasks) {
+        foreach ($keys as $key) {
+            $rows[$key] = match ($key) {
+                'self' => $tasks->fetch('self'),
+                'a' => $tasks->fetch('b'),
+                'b' => $tasks->fetchAll(['other', 'a']),
+                'peek' => $tasks->results(['peek'], ['read' => 'cache_only'])[0]->status,
+                'answered' => $tasks->put('answered', 'put') && $tasks->fetch('answered'),
+                default => is_numeric($key) && $key > 0 ? $tasks->fetch((string) ($key - 1)) + 1 : 0,
+            };
+        }
+        return $rows;
+    }, ['tasks.max_running' => 4, 'batch.max_keys' => 1]);
+    foreach (['self' => '"self"', 'a' => '"a"', '4' => 'all 4 slots'] as $key => $reason) {
+        $error = thrown(fn () => $tasks->fetch((string) $key, ['timeout_ms' => 50_000]));
+        equal([$error->getCode(), str_contains($error->getMessage(), $reason)], [Native::ERR_REENTRANT, true], $error->getMessage());
+    }
+    $tasks->clear();
+    equal([$tasks->fetch('3'), $tasks->fetch('4'), $tasks->fetch('peek'), $tasks->fetch('answered')], [3, 4, Native::MISS, true], 'waits that end');
+    $tasks->close();
+};
+
+$scenarios['l09 a term of a wrong type or out of range is refused and changes nothing'] = function () {
+    $dropped = 0;
+    $tasks = new Tasks(function (array $keys, Request $request) use (&$refused) {
+        $refused = thrown(fn () => $request->resolve(0, 'A', ['ttl_ms' => '60s']))->getMessage();
+        thrown(fn () => $request->resolve(0, 'A', ['only_if' => 'absent']));
+        thrown(fn () => $request->notModified(0, ['cost' => 'much']));
+        return ['a' => 'A'];
+    }, dropped: function () use (&$dropped) { $dropped++; });
+    $tasks->put('k', 'old');
+    $wrong = [
+        'ttl_ms' => ['60s', '5', 'forever', NAN, INF, 1.5, true, [], -3, PHP_INT_MIN],
+        'stale_ttl_ms' => ['5', 1.5, -2],
+        'cost' => [NAN, 1.5, '7', [1], -2],
+        'priority' => ['high', NAN, [], true],
+        'keep_ttl' => ['no', 1, 'false'],
+        'only_if' => ['missing', true],
+        'version' => [7, []],
+        'tags' => ['word', [7]],
+    ];
+    foreach ($wrong as $name => $values) {
+        foreach ($values as $value) {
+            $error = thrown(fn () => $tasks->put('k', ['new'], [$name => $value]));
+            $isRefused = $error instanceof InvalidArgumentException || $error->getCode() === Native::ERR_BAD_VALUE;
+            equal([$isRefused, str_contains($error->getMessage(), "the term $name takes")], [true, true], (string) $error);
+        }
+    }
+    equal(str_contains(thrown(fn () => $tasks->put('k', 'new', ['ttl_ms' => '60s']))->getMessage(), '"60s"'), true, 'the value in the message');
+    equal(thrown(fn () => $tasks->touch('k', -3))->getCode(), Native::ERR_BAD_VALUE, 'a touch');
+    equal([$tasks->get('k'), $tasks->fetch('a'), str_contains($refused, 'ttl_ms'), $dropped], ['old', 'A', true, 0], 'what is stored');
+    equal([$tasks->put('k', 'new', ['ttl_ms' => null, 'priority' => 1, 'cost' => -1]), $tasks->get('k')], [true, 'new'], 'right terms');
+    $tasks->close();
+};
+
+$scenarios['s11 dropped is called with an object once it is stored under no key'] = function () {
+    $dropped = [];
+    $tasks = new Tasks(fn () => [], dropped: function (mixed $value) use (&$dropped) { $dropped[] = $value; });
+    [$one, $other] = [new ArrayObject(['one']), new ArrayObject(['other'])];
+    foreach (['a' => $one, 'b' => $one, 'c' => $other, 'd' => [1], 'e' => [1]] as $key => $value) {
+        $tasks->put($key, $value);
+    }
+    $tasks->put('a', $one);
+    $tasks->remove('a');
+    $tasks->remove('d');
+    while ($tasks->poll() > 0);
+    equal($dropped, [[1]], 'dropped while the object is still stored');
+    $tasks->remove('b');
+    while ($tasks->poll() > 0);
+    equal($dropped, [[1], $one], 'dropped after the last key');
+    $tasks->put('a', $one);
+    $tasks->close();
+    sort($dropped);
+    equal([count($dropped), count(array_keys($dropped, $one, true))], [5, 2], 'stored again, and closed');
+};
+
+$scenarios['l09 a NUL byte in a path, a setting or a URL is refused'] = function () {
+    $path = sys_get_temp_dir() . '/kvlight-nul-' . getmypid();
+    $tasks = new Tasks(fn () => []);
+    $calls = [
+        fn () => $tasks->save("$path\0more"),
+        fn () => $tasks->load("$path\0more"),
+        fn () => new Tasks(fn () => [], ["cache.capacity\0more" => 5]),
+        fn () => new Tasks(fn () => [], ['cache.policy' => "lru\0more"]),
+        fn () => $tasks->fetch('a', ['read' => "cache_only\0more"]),
+        fn () => new Tasks(fn () => [], l2Url: "redis://127.0.0.1:1/\0more"),
+    ];
+    foreach ($calls as $nth => $call) {
+        $error = thrown($call);
+        equal([$error::class, str_contains($error->getMessage(), 'NUL')], [InvalidArgumentException::class, true], "call $nth: $error");
+    }
+    equal(file_exists($path), false, 'a file of the cut name');
+    $tasks->close();
+};
+
+$scenarios['f20 an error that a provider throws after all its answers is reported'] = function () {
+    $reported = [];
+    foreach ([fn () => throw new LogicException('late'), fn () => false] as $end) {
+        $tasks = new Tasks(function (array $keys, Request $request) use ($end) {
+            $request->resolve(0, 'A');
+            return $end();
+        }, onError: function (Throwable $error) use (&$reported) { $reported[] = $error::class; });
+        equal($tasks->fetch('a'), 'A', 'the value');
+        $tasks->close();
+    }
+    equal($reported, [LogicException::class, TypeError::class], 'what is reported');
+    $tasks = new Tasks(function (array $keys, Request $request) {
+        $request->resolve(0, 'A');
+        throw new LogicException('early');
+    }, onError: function (Throwable $error) use (&$reported) { $reported[] = $error; });
+    [$a, $b] = $tasks->results(['a', 'b']);
+    equal([$a->value(), $b->error->getMessage(), count($reported)], ['A', 'early', 2], 'a key without an answer receives it');
+    $tasks->close();
+};
+
+$scenarios['f15 a second answer returns false and fails no key'] = function () {
+    $taken = [];
+    $tasks = new Tasks(function (array $keys, Request $request) use (&$taken) {
+        $taken = [
+            $request->resolve(0, 'first'), $request->resolve(0, ['second']), $request->fail(0, new Exception('third')), $request->resolve(0, null),
+            $request->notModified(0),
+        ];
+        return ['a' => 'fourth', 'b' => 'B'];
+    });
+    equal($tasks->fetchAll(['a', 'b']), ['first', 'B'], 'values');
+    equal($taken, [true, false, false, false, false], 'whether each answer was taken');
+    $tasks->close();
+    $tasks = new Tasks(function (array $keys, Request $request) use (&$taken) {
+        $request->resolve(0, 'first');
+        $request->finish();
+        $request->finish();
+        $request->finishError(new Exception('late'));
+        $taken = [$request->resolve(0, 'second'), $request->resolve(1, 'second')];
+    });
+    equal([$tasks->fetchAll(['a', 'b']), $taken], [['first', null], [false, false]], 'answers after the end');
+    $tasks->close();
+};
+
+$scenarios['l09 a wrong answer, a wrong key and a setting without a name are described'] = function () {
+    foreach ([false, 7, new ArrayObject(['a' => 1]), (function () { yield 'a' => 1; })()] as $wrong) {
+        $tasks = new Tasks(fn () => $wrong);
+        $error = thrown(fn () => $tasks->fetch('a'));
+        equal([$error::class, str_contains($error->getMessage(), 'the provider must return [key => value]')], [TypeError::class, true], $error->getMessage());
+        equal(str_contains($error->getMessage(), get_debug_type($wrong)), true, $error->getMessage());
+        $tasks->close();
+    }
+    $calls = 0;
+    $tasks = new Tasks(function (array $keys) use (&$calls) {
+        $calls++;
+        return array_fill_keys($keys, 'v');
+    });
+    foreach ([null, true, 1.5, ['x'], new stdClass()] as $wrong) {
+        foreach ([$tasks->fetchAll(...), $tasks->refresh(...), $tasks->invalidate(...), fn (array $keys) => $tasks->startAll($keys)] as $call) {
+            equal(thrown(fn () => $call(['right', $wrong]))::class, InvalidArgumentException::class, 'a key that is ' . get_debug_type($wrong));
+        }
+    }
+    equal([$calls, $tasks->fetchAll([1, '01'])], [0, ['v', 'v']], 'right keys');
+    $error = thrown(fn () => $tasks->fetch('a', ['cache_only']));
+    equal([$error::class, str_contains($error->getMessage(), '"cache_only"')], [InvalidArgumentException::class, true], $error->getMessage());
+    $tasks->close();
+};
+
+$scenarios['l09 a list is taken for rows only if its indexes are keys that were asked for'] = function () {
+    foreach ([[['0', '5'], ['x', 'y']], [['0', '1'], ['x', 'y', 'z']], [['5', '0'], ['x', 'y']]] as [$keys, $list]) {
+        $tasks = new Tasks(fn () => $list);
+        equal(thrown(fn () => $tasks->fetchAll($keys))::class, TypeError::class, 'a list of values for ' . implode(', ', $keys));
+        $tasks->close();
+    }
+    $tasks = new Tasks(fn () => ['x', 'y']);
+    equal($tasks->fetchAll(['1', '0']), ['y', 'x'], 'rows');
+    $tasks->close();
+};
+
 $scenarios['memory does not grow'] = function () {
     $tasks = new Tasks(function (array $keys, Request $request) {
         foreach ($keys as $at => $key) {

@@ -27,6 +27,7 @@ cp -r "$here" "$work/tests"
 php "$work/tests/scenarios.php"
 php "$work/tests/faults.php"
 php "$work/tests/labels.php"
+php "$work/tests/signals.php"
 php "$work/tests/second_tier.php"
 "$top/packaging/tools" php-fpm libfcgi-bin
 "$work/tests/web.sh"

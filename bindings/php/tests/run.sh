@@ -38,5 +38,6 @@ fi
 php "$here/scenarios.php"
 php "$here/faults.php"
 php "$here/labels.php"
+php "$here/signals.php"
 php "$here/second_tier.php"
 "$here/web.sh"
