@@ -423,7 +423,10 @@ scenario "s11a a put waits while too many values wait for `dropped:`, except in 
 end
 
 scenario "l09 what is no function, no encoding and no exception is refused where it is given" do
-  { dropped: 5, on_error: "warn" }.each { |name, value| equal raised(TypeError, name) { Kvlight::Tasks.new(name => value) { {} } }.message.include?("#{name}:"), true, name }
+  { dropped: 5, on_error: "warn" }.each do |name, value|
+    message = raised(TypeError, name) { Kvlight::Tasks.new(name => value) { {} } }.message
+    equal message.include?("#{name}:"), true, message
+  end
   tier = Class.new(Kvlight::SecondTier).new
   raised(TypeError, "dump") { Kvlight::Tasks.new(second_tier: tier, dump: 5, load: 5) { {} } }
   { nil => TypeError, 5 => TypeError, "nope" => ArgumentError }.each { |value, error| raised(error, value.inspect) { Kvlight::Tasks.new(encoding: value) { {} } } }
@@ -443,8 +446,8 @@ end
 scenario "f15 a provider receives all keys, whatever the form of its parameters" do
   rows = ->(keys) { keys.to_h { |key| [key, "value of #{key}"] } }
   providers = [
-    proc { |keys,| rows.call(keys) }, proc { |keys, **_| rows.call(keys) }, proc { |keys| rows.call(keys) }, proc { rows.call(_1) }, proc { |*all| rows.call(all[0]) },
-    proc { |keys, _ = nil, **_| rows.call(keys) }, ->(keys) { rows.call(keys) }, ->(keys, **_) { rows.call(keys) }, ->(keys, _) { rows.call(keys) }
+    proc { |keys,| rows.call(keys) }, proc { |keys, **_| rows.call(keys) }, proc { |keys| rows.call(keys) }, proc { rows.call(_1) },
+    proc { |*all| rows.call(all[0]) }, proc { |keys, _ = nil, **_| rows.call(keys) }, ->(keys) { rows.call(keys) }, ->(keys, **_) { rows.call(keys) }, ->(keys, _) { rows.call(keys) }
   ]
   providers.each_with_index do |provider, i|
     tasks = Kvlight::Tasks.new(&provider)

@@ -217,7 +217,7 @@ module Kvlight
 
     # Returns the statistics, as a Hash with symbols: docs/STATISTICS.md.
     def stats
-      @engine.use { |tasks| Native.json { |out| Error.check(Native.kvl_tasks_stats_json(tasks, out)) } }
+      Native.json { |out| @engine.use { |tasks| Error.check(Native.kvl_tasks_stats_json(tasks, out)) } }
     end
 
     # Closes the cache: fetches in progress fail with KVL_ERR_CLOSED. When it returns, their blocks have been called, and `dropped` was called with
