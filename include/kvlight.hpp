@@ -14,9 +14,9 @@
  *            join() calls kvl_tasks_free(), which waits until none runs: call it before variables that lambdas refer to are destroyed.
  *            With a kvl::redis the destructor and join() first end the connection and wait for its thread, so such an engine must not
  *            be destroyed in a callback.
- * KEYS       are bytes: anything that converts to std::string_view.
+ * KEYS       are bytes: anything that converts to std::string_view. A null `char *` is no key, and refused with KVL_ERR_NULL_POINTER.
  * VALUES     Text is stored as bytes, and everything else as an object, which std::shared_ptr owns and value::get<Type>() returns. An
- *            empty optional, a null shared_ptr and nullptr mean that the key is absent.
+ *            empty optional, a null shared_ptr, a null `char *` and nullptr mean that the key is absent.
  *            get<Type>() compares the identity of the type, also across shared libraries; without RTTI, Type then needs default visibility.
  * FAILURE    Fetches return an expected. expected::value() throws the error: an exception of a provider reaches every waiting caller as
  *            the same object. A constructor throws kvl::failure with the library's message. Without exceptions, use tasks::make() and
@@ -188,6 +188,36 @@ using objects::tag;
 inline const uint8_t *bytes(std::string_view text) noexcept { return reinterpret_cast<const uint8_t *>(text.data()); }
 inline std::string_view text(const uint8_t *data, size_t len) noexcept { return {reinterpret_cast<const char *>(data), len}; }
 
+/* Text or bytes that a caller passes: anything that converts to std::string_view, or a `char *`, which may be null. A null pointer is not
+   empty text: it has no data and a length of 1, so a key or a tag of this kind is refused with KVL_ERR_NULL_POINTER. */
+class text_argument {
+public:
+    constexpr text_argument() noexcept = default;
+    constexpr text_argument(std::string_view view) noexcept : data_(view.data()), size_(view.size()) {}
+    constexpr text_argument(const char *text) noexcept : text_argument(text != nullptr ? std::string_view(text) : std::string_view())
+    {
+        if (text == nullptr)
+            size_ = 1;
+    }
+    constexpr text_argument(const char *data, size_t size) noexcept : data_(data), size_(size) {}
+    template <class Type,
+              std::enable_if_t<std::is_convertible_v<Type &&, std::string_view> && !std::is_pointer_v<std::decay_t<Type>> &&
+                                   !std::is_same_v<std::decay_t<Type>, std::string_view>,
+                               int> = 0>
+    constexpr text_argument(Type &&text) : text_argument(static_cast<std::string_view>(std::forward<Type>(text)))
+    {
+    }
+
+    const uint8_t *data() const noexcept { return reinterpret_cast<const uint8_t *>(data_); }
+    size_t size() const noexcept { return size_; }
+    /* The text; empty for a null pointer. */
+    constexpr std::string_view or_empty() const noexcept { return data_ != nullptr ? std::string_view(data_, size_) : std::string_view(); }
+
+private:
+    const char *data_ = nullptr;
+    size_t size_ = 0;
+};
+
 template <class Type> objects::identity identity_of() noexcept
 {
 #if KVL_RTTI
@@ -274,14 +304,13 @@ template <class Integer> constexpr bool exceeds_int64(Integer value) noexcept
 class error {
 public:
     explicit error(kvl::status is) : status_(is) {}
-    error(int64_t code, std::string_view message, bool permanent = false) : status_(KVL_ERR_PROVIDER)
+    error(int64_t code, detail::text_argument message, bool permanent = false)
+        : error(own(KVL_ERR_PROVIDER, created(code, message, permanent ? KVL_ERROR_F_PERMANENT : 0)))
     {
-        kvl_error_t *made = nullptr;
-        kvl_error_new(code, message.data(), message.size(), permanent ? KVL_ERROR_F_PERMANENT : 0, &made);
-        handle_ = handle(made);
     }
-    /* Carries an exception to every waiting caller. */
-    explicit error(std::exception_ptr thrown, bool permanent = false) : status_(KVL_ERR_PROVIDER)
+    /* Carries an exception, a std::exception_ptr, to every waiting caller. A template, since 0 in error(0, "text") converts to a pointer. */
+    template <class Thrown, std::enable_if_t<std::is_same_v<Thrown, std::exception_ptr>, int> = 0>
+    explicit error(Thrown thrown, bool permanent = false) : status_(KVL_ERR_PROVIDER)
     {
         const std::string what = what_of(thrown);
         kvl_error_t *made = nullptr;
@@ -290,24 +319,22 @@ public:
         handle_ = handle(made);
     }
     /* A status of the library, with `sentence` as its message if it is not null. */
-    static error of(kvl::status is, const char *sentence)
+    static error of(kvl::status is, detail::text_argument sentence)
     {
         error made(is);
-        made.sentence_ = sentence ? sentence : "";
+        made.sentence_ = sentence.or_empty();
         return made;
     }
     /* The record no longer exists: the key is not retried, and no stale value is served. */
-    static error gone(int64_t code, std::string_view message)
+    static error gone(int64_t code, detail::text_argument message)
     {
-        kvl_error_t *made = nullptr;
-        kvl_error_new(code, message.data(), message.size(), KVL_ERROR_F_PERMANENT | KVL_ERROR_F_NO_STALE, &made);
-        return own(KVL_ERR_PROVIDER, made);
+        return own(KVL_ERR_PROVIDER, created(code, message, KVL_ERROR_F_PERMANENT | KVL_ERROR_F_NO_STALE));
     }
     /* Creates an error from an exception, a std::error_code or text. */
     template <class Failure> static error of_any(const Failure &why)
     {
         if constexpr (std::is_convertible_v<const Failure &, std::string_view>)
-            return error(0, std::string_view(why));
+            return error(0, why);
         else if constexpr (std::is_same_v<Failure, std::error_code>)
             return error(why.value(), why.message());
         else
@@ -354,13 +381,23 @@ public:
 private:
     using handle = detail::counted<kvl_error_t, kvl_error_retain, kvl_error_release>;
     explicit error(handle is) noexcept : status_(kvl_error_status(is.get())), handle_(std::move(is)) {}
-    static std::string what_of([[maybe_unused]] const std::exception_ptr &thrown)
+    static kvl_error_t *created(int64_t code, detail::text_argument message, uint32_t flags) noexcept
     {
+        const std::string_view text = message.or_empty();
+        kvl_error_t *made = nullptr;
+        kvl_error_new(code, text.data(), text.size(), flags, &made);
+        return made;
+    }
+    static std::string what_of(const std::exception_ptr &thrown)
+    {
+        if (thrown == nullptr)
+            return "the provider failed with a null std::exception_ptr";
 #if KVL_EXCEPTIONS
         try {
             std::rethrow_exception(thrown);
         } catch (const std::exception &exception) {
-            return exception.what();
+            const char *what = exception.what();
+            return what != nullptr ? what : "";
         } catch (...) {
         }
 #endif
@@ -459,13 +496,8 @@ public:
     value() noexcept : handle_(kvl_value_null()) {}
     value(std::nullptr_t) noexcept : value() {}
     value(std::nullopt_t) noexcept : value() {}
-    value(std::string_view bytes) : handle_(nullptr)
-    {
-        kvl_value_t *made = nullptr;
-        detail::raise_if_failed(kvl_value_new_bytes(detail::bytes(bytes), bytes.size(), &made));
-        handle_ = handle(made);
-    }
-    value(const char *text) : value(std::string_view(text)) {}
+    value(std::string_view bytes) : handle_(copy_of(bytes)) {}
+    value(const char *text) : handle_(text != nullptr ? copy_of(text) : kvl_value_null()) {}
     value(const std::string &text) : value(std::string_view(text)) {}
     /* An object, which may have other owners. Its cost counts towards cache.cost_limit. */
     template <class Type> value(std::shared_ptr<Type> object, uint64_t cost = sizeof(Type)) : value()
@@ -505,6 +537,12 @@ public:
 
 private:
     using handle = detail::counted<kvl_value_t, kvl_value_retain, kvl_value_release>;
+    static kvl_value_t *copy_of(std::string_view bytes)
+    {
+        kvl_value_t *made = nullptr;
+        detail::raise_if_failed(kvl_value_new_bytes(detail::bytes(bytes), bytes.size(), &made));
+        return made;
+    }
     explicit value(handle is) noexcept : handle_(std::move(is)) {}
     handle handle_;
 };
@@ -524,9 +562,9 @@ struct terms {
     terms &stale_for(milliseconds time) { return stale_ttl_ms = time.count() > 0 ? time.count() : KVL_STALE_NEVER, *this; }
     terms &with_priority(double is) { return priority = is, *this; }
     terms &with_cost(int64_t bytes) { return cost = bytes, *this; }
-    terms &with_version(std::string_view is) { return version = is, *this; }
+    terms &with_version(detail::text_argument is) { return version = is.or_empty(), *this; }
     /* Adds a tag, by which cache::remove_tag finds the entry. */
-    terms &with_tag(std::string_view tag) { return tags.push_back({detail::bytes(tag), tag.size()}), *this; }
+    terms &with_tag(detail::text_argument tag) { return tags.push_back({tag.data(), tag.size()}), *this; }
     /* A put that replaces a live entry keeps its expiry. */
     terms &keep_ttl() { return flags |= KVL_PUT_F_KEEP_TTL, *this; }
     /* A put takes place only if there is no entry; otherwise it returns KVL_CONFLICT. */
@@ -544,6 +582,15 @@ struct terms {
 
 namespace detail {
 
+/* The text of an element. Also of one that converts to std::string_view only explicitly. */
+template <class Element> text_argument text_of(const Element &element)
+{
+    if constexpr (std::is_convertible_v<const Element &, text_argument>)
+        return element;
+    else
+        return std::string_view(element);
+}
+
 template <class Range> using element_of = decltype(*std::begin(std::declval<const Range &>()));
 
 /* Whether a view of the element is still valid after the iterator has moved on: the range owns the element, or the element is a view. */
@@ -555,7 +602,7 @@ template <class Element> constexpr bool outlives_iterator = std::is_lvalue_refer
    one (std::views::transform to strings, for example) is refused: store them in a container first. */
 class keys {
 public:
-    keys(std::initializer_list<std::string_view> of) { take(of); }
+    keys(std::initializer_list<detail::text_argument> of) { take(of); }
     template <class Range, class Element = detail::element_of<Range>, class = decltype(std::string_view(std::declval<Element>())),
               std::enable_if_t<detail::outlives_iterator<Element>, int> = 0>
     keys(const Range &range)
@@ -572,8 +619,8 @@ private:
     template <class Range> void take(const Range &range)
     {
         for (const auto &key : range) {
-            std::string_view text(key);
-            slices_.push_back({detail::bytes(text), text.size()});
+            const auto text = detail::text_of(key);
+            slices_.push_back({text.data(), text.size()});
         }
     }
     std::vector<kvl_slice_t> slices_;
@@ -665,13 +712,13 @@ public:
     }
 #endif
     status fail(size_t i, const error &why) const { return kvl_request_fail(handle_.get(), i, why.get()); }
-    status fail(size_t i, int64_t code, const char *message) const { return kvl_request_fail_text(handle_.get(), i, code, message, 0); }
+    status fail(size_t i, int64_t code, detail::text_argument message) const { return fail(i, error(code, message)); }
     status fail(size_t i, std::exception_ptr thrown) const { return fail(i, error(std::move(thrown))); }
     /* Answers by key. A key that is not in this request is stored as an extra. */
-    template <class Type> status supply(std::string_view key, Type &&answer, const terms &on = {}) const
+    template <class Type> status supply(detail::text_argument key, Type &&answer, const terms &on = {}) const
     {
         const kvl_terms_t stated = on.c_terms();
-        return kvl_request_supply(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<Type>(answer)).c_handle(), &stated);
+        return kvl_request_supply(handle_.get(), key.data(), key.size(), value::of(std::forward<Type>(answer)).c_handle(), &stated);
     }
     status finish() const noexcept { return kvl_request_finish(handle_.get()); }
     /* Finishes the request: keys without an answer are absent. */
@@ -763,21 +810,22 @@ public:
                         detail::text(token, token_len)};
     }
     /* KVL_L2_READ: the second tier has this entry. `ttl_left` is as in l2_entry; 0 is a miss. The token stands for this very entry. */
-    status hit(size_t i, std::string_view data, std::optional<milliseconds> ttl_left, std::string_view token = {}) const noexcept
+    status hit(size_t i, detail::text_argument data, std::optional<milliseconds> ttl_left, detail::text_argument token = {}) const noexcept
     {
-        return hit_for(i, data, !ttl_left ? KVL_TTL_NEVER : ttl_left->count() > 0 ? ttl_left->count() : 0, token);
+        return hit_for(i, data.or_empty(), !ttl_left ? KVL_TTL_NEVER : ttl_left->count() > 0 ? ttl_left->count() : 0, token.or_empty());
     }
     /* KVL_L2_READ: the second tier has this entry, and does not know how much of its TTL is left. */
-    status hit(size_t i, std::string_view data, std::string_view token = {}) const noexcept
+    status hit(size_t i, detail::text_argument data, detail::text_argument token = {}) const noexcept
     {
-        return hit_for(i, data, KVL_L2_TTL_UNKNOWN, token);
+        return hit_for(i, data.or_empty(), KVL_L2_TTL_UNKNOWN, token.or_empty());
     }
     /* A number is not a time. Without this, 0 would convert to a null pointer, and be taken for the token. */
-    status hit(size_t i, std::string_view data, int ttl_left, std::string_view token = {}) const noexcept = delete;
+    status hit(size_t i, detail::text_argument data, int ttl_left, detail::text_argument token = {}) const noexcept = delete;
     /* KVL_L2_READ: the second tier has nothing; the token is the lease, if it has granted one. */
-    status miss(size_t i, std::string_view token = {}) const noexcept
+    status miss(size_t i, detail::text_argument token = {}) const noexcept
     {
-        return kvl_l2_request_miss(handle_.get(), i, detail::bytes(token), token.size());
+        const std::string_view lease = token.or_empty();
+        return kvl_l2_request_miss(handle_.get(), i, detail::bytes(lease), lease.size());
     }
     /* KVL_L2_READ: the second tier has nothing, and another process has the lease. */
     status leased(size_t i) const noexcept { return kvl_l2_request_leased(handle_.get(), i); }
@@ -1294,77 +1342,77 @@ public:
     }
 
     /* The value, which is null if the key is known to be absent; empty if the store has no entry. */
-    std::optional<value> get(std::string_view key) const
+    std::optional<value> get(detail::text_argument key) const
     {
         kvl_value_t *found = nullptr;
-        return answer(kvl_cache_get(handle_.get(), detail::bytes(key), key.size(), &found), found);
+        return answer(kvl_cache_get(handle_.get(), key.data(), key.size(), &found), found);
     }
     /* Like get, without counting a use. */
-    std::optional<value> peek(std::string_view key) const
+    std::optional<value> peek(detail::text_argument key) const
     {
         kvl_value_t *found = nullptr;
-        return answer(kvl_cache_peek(handle_.get(), detail::bytes(key), key.size(), &found, nullptr, nullptr), found);
+        return answer(kvl_cache_peek(handle_.get(), key.data(), key.size(), &found, nullptr, nullptr), found);
     }
-    bool contains(std::string_view key) const
+    bool contains(detail::text_argument key) const
     {
-        status s = kvl_cache_contains(handle_.get(), detail::bytes(key), key.size());
+        status s = kvl_cache_contains(handle_.get(), key.data(), key.size());
         detail::raise_if_failed(s);
         return s == KVL_VALUE || s == KVL_NULL;
     }
     /* KVL_OK, KVL_REFUSED, KVL_TOO_LARGE, KVL_INVALID_KEY; KVL_CONFLICT or KVL_MISS if the condition of the terms does not hold. */
-    template <class Type> status put(std::string_view key, Type &&thing, const terms &on = {}) const
+    template <class Type> status put(detail::text_argument key, Type &&thing, const terms &on = {}) const
     {
         const kvl_terms_t stated = on.c_terms();
-        status s = kvl_cache_put(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<Type>(thing)).c_handle(), &stated);
+        status s = kvl_cache_put(handle_.get(), key.data(), key.size(), value::of(std::forward<Type>(thing)).c_handle(), &stated);
         detail::raise_if_failed(s);
         return s;
     }
     /* Like put, but only if `held`, as returned by get, is still stored; otherwise KVL_CONFLICT, or KVL_MISS if there is no entry. */
-    template <class Type> status compare_put(std::string_view key, const value &held, Type &&thing, const terms &on = {}) const
+    template <class Type> status compare_put(detail::text_argument key, const value &held, Type &&thing, const terms &on = {}) const
     {
         const kvl_terms_t stated = on.c_terms();
-        status s = kvl_cache_compare_put(handle_.get(), detail::bytes(key), key.size(), held.c_handle(),
+        status s = kvl_cache_compare_put(handle_.get(), key.data(), key.size(), held.c_handle(),
                                          value::of(std::forward<Type>(thing)).c_handle(), &stated);
         detail::raise_if_failed(s);
         return s;
     }
     /* Sets a new TTL for the entry, counted from now; by default the configuration's. */
-    bool touch(std::string_view key) const { return touched(key, KVL_TTL_DEFAULT); }
-    bool touch(std::string_view key, milliseconds ttl) const { return touched(key, ttl.count()); }
-    bool remove(std::string_view key) const
+    bool touch(detail::text_argument key) const { return touched(key, KVL_TTL_DEFAULT); }
+    bool touch(detail::text_argument key, milliseconds ttl) const { return touched(key, ttl.count()); }
+    bool remove(detail::text_argument key) const
     {
-        status s = kvl_cache_remove(handle_.get(), detail::bytes(key), key.size());
+        status s = kvl_cache_remove(handle_.get(), key.data(), key.size());
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }
     /* Expires the entry now: the next fetch loads the key, and the old value stays as a fallback until a load succeeds. */
-    bool expire(std::string_view key) const
+    bool expire(detail::text_argument key) const
     {
-        status s = kvl_cache_expire(handle_.get(), detail::bytes(key), key.size());
+        status s = kvl_cache_expire(handle_.get(), key.data(), key.size());
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }
     /* Expires all entries now. */
     void expire_all() const { detail::raise_if_failed(kvl_cache_expire_all(handle_.get())); }
     /* Removes all entries with the tag, and returns their number. */
-    size_t remove_tag(std::string_view tag) const
+    size_t remove_tag(detail::text_argument tag) const
     {
         size_t removed = 0;
-        detail::raise_if_failed(kvl_cache_remove_tag(handle_.get(), detail::bytes(tag), tag.size(), &removed));
+        detail::raise_if_failed(kvl_cache_remove_tag(handle_.get(), tag.data(), tag.size(), &removed));
         return removed;
     }
     /* Expires all entries with the tag now, and returns their number. */
-    size_t expire_tag(std::string_view tag) const
+    size_t expire_tag(detail::text_argument tag) const
     {
         size_t expired = 0;
-        detail::raise_if_failed(kvl_cache_expire_tag(handle_.get(), detail::bytes(tag), tag.size(), &expired));
+        detail::raise_if_failed(kvl_cache_expire_tag(handle_.get(), tag.data(), tag.size(), &expired));
         return expired;
     }
     /* Removes the entry and returns its value. */
-    std::optional<value> take(std::string_view key) const
+    std::optional<value> take(detail::text_argument key) const
     {
         kvl_value_t *found = nullptr;
-        return answer(kvl_cache_take(handle_.get(), detail::bytes(key), key.size(), &found), found);
+        return answer(kvl_cache_take(handle_.get(), key.data(), key.size(), &found), found);
     }
     void clear() const { detail::raise_if_failed(kvl_cache_clear(handle_.get())); }
     kvl::entries entries() const { return kvl::entries(handle_.get()); }
@@ -1395,9 +1443,9 @@ private:
             error::own(s, why).raise();
         return done;
     }
-    bool touched(std::string_view key, int64_t ttl_ms) const
+    bool touched(detail::text_argument key, int64_t ttl_ms) const
     {
-        status s = kvl_cache_touch(handle_.get(), detail::bytes(key), key.size(), ttl_ms);
+        status s = kvl_cache_touch(handle_.get(), key.data(), key.size(), ttl_ms);
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }
@@ -1476,17 +1524,17 @@ public:
     }
 
     /* The value in the cache. Starts no load and allocates nothing. Empty: a miss. A null value: the key is known to be absent. */
-    std::optional<value> get(std::string_view key) const
+    std::optional<value> get(detail::text_argument key) const
     {
         kvl_value_t *found = nullptr;
-        return kvl::cache::answer(kvl_tasks_get(handle_.get(), detail::bytes(key), key.size(), &found), found);
+        return kvl::cache::answer(kvl_tasks_get(handle_.get(), key.data(), key.size(), &found), found);
     }
 
     /* `callback(const kvl::result &)` is called once, never inside this call, if this returns KVL_PENDING; otherwise it is not called. */
-    template <class Function> [[nodiscard]] status fetch(std::string_view key, Function &&callback, const how &by = {}) const
+    template <class Function> [[nodiscard]] status fetch(detail::text_argument key, Function &&callback, const how &by = {}) const
     {
         using closure = std::decay_t<Function>;
-        return kvl_tasks_fetch(handle_.get(), detail::bytes(key), key.size(), by.settings(), by.fetch, tell<closure>,
+        return kvl_tasks_fetch(handle_.get(), key.data(), key.size(), by.settings(), by.fetch, tell<closure>,
                                new closure(std::forward<Function>(callback)), detail::end<closure>, nullptr);
     }
     /* `callback(const kvl::result &)` is called once for each position, as soon as it is settled. KVL_OK if there are no keys. */
@@ -1524,11 +1572,11 @@ public:
     }
 
     /* Fails with KVL_ERR_REENTRANT inside a callback, and with KVL_ERR_UNSUPPORTED if requests go to a queue. */
-    expected<value> fetch_wait(std::string_view key, const how &by = {}) const
+    expected<value> fetch_wait(detail::text_argument key, const how &by = {}) const
     {
         kvl_value_t *found = nullptr;
         kvl_error_t *why = nullptr;
-        status s = kvl_tasks_fetch_wait(handle_.get(), detail::bytes(key), key.size(), by.settings(), by.fetch, &found, &why);
+        status s = kvl_tasks_fetch_wait(handle_.get(), key.data(), key.size(), by.settings(), by.fetch, &found, &why);
         if (why != nullptr)
             return error::own(s, why);
         return at_once(s, found, by);
@@ -1543,7 +1591,7 @@ public:
     }
 
     /* Ready at once if the cache has the key, or if the call is refused. */
-    std::future<expected<value>> fetch_future(std::string_view key, const how &by = {}) const
+    std::future<expected<value>> fetch_future(detail::text_argument key, const how &by = {}) const
     {
         std::promise<expected<value>> promise;
         auto future = promise.get_future();
@@ -1571,7 +1619,7 @@ public:
     class one_awaiter;
     class all_awaiter;
     /* Must be awaited at once, because it keeps views of the key and of `by`. */
-    [[nodiscard]] one_awaiter co_fetch(std::string_view key, const how &by = {}) const;
+    [[nodiscard]] one_awaiter co_fetch(detail::text_argument key, const how &by = {}) const;
     [[nodiscard]] all_awaiter co_fetch_all(keys all, const how &by = {}) const;
 #endif
 
@@ -1642,12 +1690,12 @@ private:
         return by.refused(s);
     }
     /* The answer from the cache, which needs no closure. Empty if the cache has none, or if options or settings may forbid the lookup. */
-    std::optional<expected<value>> resident(std::string_view key, const how &by) const
+    std::optional<expected<value>> resident(detail::text_argument key, const how &by) const
     {
         if (!by.is_plain() || !reads_store_first_)
             return std::nullopt;
         kvl_value_t *found = nullptr;
-        status s = kvl_tasks_get(handle_.get(), detail::bytes(key), key.size(), &found);
+        status s = kvl_tasks_get(handle_.get(), key.data(), key.size(), &found);
         if (s == KVL_MISS)
             return std::nullopt;
         return at_once(s, found, by);
@@ -1664,7 +1712,7 @@ private:
    So no member is accessed after the call. */
 class tasks::one_awaiter {
 public:
-    one_awaiter(const tasks &of, std::string_view key, const how &by) noexcept : of_(of), key_(key), by_(by) {}
+    one_awaiter(const tasks &of, detail::text_argument key, const how &by) noexcept : of_(of), key_(key), by_(by) {}
     one_awaiter(const one_awaiter &) = delete;
     one_awaiter &operator=(const one_awaiter &) = delete;
     bool await_ready()
@@ -1676,7 +1724,7 @@ public:
     {
         waiting_ = waiting;
         kvl_value_t *found = nullptr;
-        status s = kvl_tasks_fetch(of_.get(), detail::bytes(key_), key_.size(), by_.settings(), by_.fetch, callback, this, nullptr, &found);
+        status s = kvl_tasks_fetch(of_.get(), key_.data(), key_.size(), by_.settings(), by_.fetch, callback, this, nullptr, &found);
         if (s == KVL_PENDING)
             return true;
         answer_.emplace(at_once(s, found, by_));
@@ -1692,7 +1740,7 @@ private:
         self->waiting_.resume();
     }
     const tasks &of_;
-    std::string_view key_;
+    detail::text_argument key_;
     how by_;
     std::coroutine_handle<> waiting_;
     std::optional<expected<value>> answer_;
@@ -1733,7 +1781,7 @@ private:
     std::optional<expected<results>> answer_;
 };
 
-inline tasks::one_awaiter tasks::co_fetch(std::string_view key, const how &by) const { return one_awaiter(*this, key, by); }
+inline tasks::one_awaiter tasks::co_fetch(detail::text_argument key, const how &by) const { return one_awaiter(*this, key, by); }
 inline tasks::all_awaiter tasks::co_fetch_all(keys all, const how &by) const { return all_awaiter(*this, std::move(all), by); }
 #endif
 

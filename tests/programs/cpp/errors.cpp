@@ -54,6 +54,24 @@ void a_loader_fails_its_own_key_alone()
     }
 }
 
+struct silent : std::exception {
+    const char *what() const noexcept override { return nullptr; }
+};
+
+void f20_an_exception_without_a_text_is_rethrown()
+{
+    kvl::tasks tasks(kvl::config().load([](std::string_view) -> std::string { throw silent(); }));
+    auto failed = tasks.fetch_wait("a");
+    CHECK(!failed && std::string(failed.error().message()).empty());
+    try {
+        failed.value();
+        CHECK(!"it throws");
+    } catch (const silent &) {
+        CHECK("it is the provider's exception");
+    }
+    tasks.join();
+}
+
 void rejected_calls_throw_a_message()
 {
     auto says = [](const char *sentence, auto call) {
@@ -100,6 +118,14 @@ void make_returns_errors()
     kvl::error kept = failed.error();
     failed = kvl::value("now");
     CHECK(kept.code() == 404 && failed->bytes() == "now");
+}
+
+void f20_a_null_exception_fails_its_key()
+{
+    kvl::tasks tasks(kvl::config().provider([](const kvl::request &asked) { asked.fail(0, std::exception_ptr()); }));
+    auto failed = tasks.fetch_wait("a");
+    CHECK(!failed && failed.error().exception() == nullptr && failed.error().message() == std::string("the provider failed with a null std::exception_ptr"));
+    tasks.join();
 }
 
 void f16_an_omitted_key_is_unanswered()
@@ -193,9 +219,11 @@ int main()
 #if KVL_EXCEPTIONS
     f20_an_exception_is_rethrown_to_each_waiter();
     a_loader_fails_its_own_key_alone();
+    f20_an_exception_without_a_text_is_rethrown();
     rejected_calls_throw_a_message();
 #endif
     make_returns_errors();
+    f20_a_null_exception_fails_its_key();
     f16_an_omitted_key_is_unanswered();
     f10b_f11a_an_error_has_a_cause_and_a_pause();
     r07_the_breaker_opens_and_can_be_forced();

@@ -37,6 +37,43 @@ void absence_has_several_forms()
     CHECK(kvl::value(std::optional<std::string>("x")).bytes() == "x");
 }
 
+void l09_a_null_text_is_an_absence_and_no_key()
+{
+    const char *none = nullptr;
+    char *row = nullptr;
+    CHECK(!kvl::value(none) && !kvl::value::of(none) && !kvl::value::of(row) && !kvl::value(std::optional<const char *>(none)));
+    kvl::cache cache{kvl::config()};
+    CHECK(cache.put("k", row) == KVL_OK && cache.get("k")->is_null());
+    CHECK(cache.put("k", "v", kvl::terms().with_version(none)) == KVL_OK && cache.get("k")->bytes() == "v");
+    kvl::tasks tasks(kvl::config().load([](std::string_view) -> const char * { return nullptr; }));
+    CHECK(tasks.fetch_wait("k")->is_null());
+    CHECK(tasks.fetch_wait(none).error().status() == KVL_ERR_NULL_POINTER && tasks.fetch_future(row).get().error().status() == KVL_ERR_NULL_POINTER);
+    CHECK(tasks.fetch(none, [](const kvl::result &) {}) == KVL_ERR_NULL_POINTER);
+    CHECK(tasks.fetch_all_wait({"k", none}).error().status() == KVL_ERR_NULL_POINTER);
+    CHECK(tasks.fetch_all_wait(std::vector<const char *>{none}).error().status() == KVL_ERR_NULL_POINTER);
+    CHECK(tasks.fetch_wait(std::string_view())->is_null() && tasks.fetch_all_wait({std::string()})->size() == 1); // an empty key is a key
+    tasks.join();
+    kvl::tasks failing(kvl::config().provider([=](const kvl::request &asked) {
+        CHECK(asked.supply(none, "v") == KVL_ERR_NULL_POINTER);
+        asked.fail(0, 7, none);
+    }));
+    CHECK(failing.fetch_wait("k").error().code() == 7);
+    failing.join();
+    CHECK(kvl::error(0, none).code() == 0 && kvl::error::gone(5, none).is_permanent() && kvl::error::of_any(none).status() == KVL_ERR_PROVIDER);
+#if KVL_EXCEPTIONS
+    auto is_refused = [](auto call) {
+        try {
+            call();
+        } catch (const kvl::failure &failure) {
+            return failure.status() == KVL_ERR_NULL_POINTER;
+        }
+        return false;
+    };
+    CHECK(is_refused([&] { return cache.get(none); }) && is_refused([&] { return cache.put(row, "v"); }));
+    CHECK(is_refused([&] { return cache.remove_tag(none); }) && is_refused([&] { return cache.put("k", "v", kvl::terms().with_tag(none)); }));
+#endif
+}
+
 void objects_keep_their_type()
 {
     auto object = std::make_shared<row>(row{7, "seven"});
@@ -192,6 +229,7 @@ int main()
 {
     bytes_are_copied_and_shared();
     absence_has_several_forms();
+    l09_a_null_text_is_an_absence_and_no_key();
     objects_keep_their_type();
     l04_an_object_is_destroyed_once();
     a_cache_works_without_an_engine();
