@@ -272,22 +272,89 @@ template <class Type, auto End> struct ender {
 };
 template <class Type, auto End> using owned = std::unique_ptr<Type, ender<Type, End>>;
 
-/* A time in the unit that the name of a setting states, microseconds or milliseconds. Rounded up, so that a short time does not become 0. */
-template <class Rep, class Period> int64_t count_of(const char *setting, std::chrono::duration<Rep, Period> time)
+/* A name or a text of a setting, as the library reads it: it ends with a NUL. A null pointer becomes a text that no setting has or takes, so
+   that it is refused and not ignored. */
+class setting_text {
+public:
+    setting_text(const char *text) noexcept : text_(text != nullptr ? text : "nullptr") {}
+    setting_text(const std::string &text) noexcept : text_(text.c_str()) {}
+    setting_text(std::string_view text) : copy_(text), text_(copy_.c_str()) {}
+    setting_text(const setting_text &) = delete;
+    setting_text &operator=(const setting_text &) = delete;
+    const char *get() const noexcept { return text_; }
+
+private:
+    std::string copy_;
+    const char *text_;
+};
+
+/* A time in microseconds or milliseconds. Rounded up, so that a short time does not become 0. */
+template <class Rep, class Period> int64_t count_of(bool in_us, std::chrono::duration<Rep, Period> time)
 {
-    const size_t len = std::strlen(setting);
-    const bool in_us = len > 3 && std::strcmp(setting + len - 3, "_us") == 0;
     constexpr double longest = 9e18; /* below the highest int64_t */
     const double units = std::chrono::duration<double, std::milli>(time).count() * (in_us ? 1000 : 1);
-    if (units > longest || units < -longest)
+    if (!(units <= longest && units >= -longest))
         return units > 0 ? INT64_MAX : INT64_MIN;
     return in_us ? std::chrono::ceil<std::chrono::microseconds>(time).count() : std::chrono::ceil<milliseconds>(time).count();
 }
+
+/* A time that is passed to the library: empty is `unlimited`. Its constants are negative numbers, which a time that is over must not become. */
+inline int64_t count_of(std::optional<milliseconds> time, int64_t unlimited) noexcept
+{
+    return !time ? unlimited : time->count() > 0 ? time->count() : 0;
+}
+
+template <class Type> constexpr bool is_duration = false;
+template <class Rep, class Period> constexpr bool is_duration<std::chrono::duration<Rep, Period>> = true;
+
+template <class Type>
+constexpr bool is_character = std::is_same_v<Type, char> || std::is_same_v<Type, wchar_t> || std::is_same_v<Type, char16_t> || std::is_same_v<Type, char32_t>
+#if defined(__cpp_char8_t)
+                              || std::is_same_v<Type, char8_t>
+#endif
+    ;
+
+template <class> constexpr bool never = false;
 
 /* Whether a cast to int64_t would make the number negative. Such a number is passed as text, which the library rejects with a message. */
 template <class Integer> constexpr bool exceeds_int64(Integer value) noexcept
 {
     return value > 0 && static_cast<uint64_t>(value) > static_cast<uint64_t>(INT64_MAX);
+}
+
+/* Sets a setting of a configuration or of options. A refused value is not lost: problem() describes it, and creating or fetching reports it. */
+template <auto Text, auto Integer, auto Real, class Handle, class Value> void set(Handle *where, const setting_text &name, const Value &value)
+{
+    using given = std::decay_t<const Value &>;
+    static_assert(!is_character<given>, "a character is no number: state the setting as text, or convert the character to an int");
+    if constexpr (std::is_same_v<given, bool>) {
+        Text(where, name.get(), value ? "true" : "false");
+    } else if constexpr (std::is_integral_v<given>) {
+        if (exceeds_int64(value))
+            Text(where, name.get(), std::to_string(value).c_str());
+        else
+            Integer(where, name.get(), static_cast<int64_t>(value));
+    } else if constexpr (std::is_floating_point_v<given>) {
+        Real(where, name.get(), static_cast<double>(value));
+    } else if constexpr (is_duration<given>) {
+        /* In the unit that the setting's name states. -1 is no limit, but a computed time below 0 is none. */
+        const std::string_view setting(name.get());
+        const bool in_us = setting.size() > 3 && setting.substr(setting.size() - 3) == "_us";
+        const int64_t count = count_of(in_us, value);
+        if (count < 0)
+            Text(where, name.get(), ("a time of " + std::to_string(count) + (in_us ? " us" : " ms")).c_str());
+        else
+            Integer(where, name.get(), count);
+    } else if constexpr (std::is_convertible_v<const Value &, const char *>) {
+        const char *text = value;
+        Text(where, name.get(), setting_text(text).get());
+    } else if constexpr (std::is_convertible_v<const Value &, const std::string &>) {
+        Text(where, name.get(), setting_text(static_cast<const std::string &>(value)).get());
+    } else if constexpr (std::is_convertible_v<const Value &, std::string_view>) {
+        Text(where, name.get(), setting_text(static_cast<std::string_view>(value)).get());
+    } else {
+        static_assert(never<Value>, "the value of a setting is text, a bool, a number or a std::chrono::duration");
+    }
 }
 
 [[noreturn]] inline void die(const char *sentence) noexcept
@@ -361,10 +428,10 @@ public:
     }
     /* The pause that the provider requests before the next attempt; negative if it requests none. */
     std::chrono::milliseconds retry_after() const noexcept { return std::chrono::milliseconds(kvl_error_retry_after_ms(handle_.get())); }
-    /* Requests a pause. Only for an error that was just created: it has no effect once there are other references. */
+    /* Requests a pause; of 0, if the time is negative. Only for an error that was just created: it has no effect once there are other references. */
     error &&retry_after(std::chrono::milliseconds pause) &&
     {
-        kvl_error_set_retry_after(handle_.get(), pause.count());
+        kvl_error_set_retry_after(handle_.get(), detail::count_of(pause, 0));
         return std::move(*this);
     }
     /* The exception that the provider threw; null if it threw none. */
@@ -557,7 +624,8 @@ struct terms {
     std::string_view version; /* of the record, as the provider knows it; the caller's bytes, like those of tags */
     std::vector<kvl_slice_t> tags;
 
-    terms &ttl(milliseconds time) { return ttl_ms = time.count(), *this; }
+    /* How long the entry lives; empty: it never expires. With 0 or less nothing is stored, and an existing entry is removed. */
+    terms &ttl(std::optional<milliseconds> time) { return ttl_ms = detail::count_of(time, KVL_TTL_NEVER), *this; }
     /* How long the expired entry stays as a fallback, for when the provider fails; 0: not at all. */
     terms &stale_for(milliseconds time) { return stale_ttl_ms = time.count() > 0 ? time.count() : KVL_STALE_NEVER, *this; }
     terms &with_priority(double is) { return priority = is, *this; }
@@ -812,7 +880,7 @@ public:
     /* KVL_L2_READ: the second tier has this entry. `ttl_left` is as in l2_entry; 0 is a miss. The token stands for this very entry. */
     status hit(size_t i, detail::text_argument data, std::optional<milliseconds> ttl_left, detail::text_argument token = {}) const noexcept
     {
-        return hit_for(i, data.or_empty(), !ttl_left ? KVL_TTL_NEVER : ttl_left->count() > 0 ? ttl_left->count() : 0, token.or_empty());
+        return hit_for(i, data.or_empty(), detail::count_of(ttl_left, KVL_TTL_NEVER), token.or_empty());
     }
     /* KVL_L2_READ: the second tier has this entry, and does not know how much of its TTL is left. */
     status hit(size_t i, detail::text_argument data, detail::text_argument token = {}) const noexcept
@@ -1043,11 +1111,11 @@ public:
         detail::raise_if_failed(kvl_queue_new(flags, &made));
         handle_ = std::shared_ptr<kvl_queue_t>(made, end);
     }
-    /* Runs at most `max` callbacks on this thread. Returns how many ran. */
+    /* Runs at most `max` callbacks on this thread. Waits for the first for at most `timeout`; empty: until there is one. Returns how many ran. */
     size_t poll(size_t max, std::optional<milliseconds> timeout = milliseconds(0)) const
     {
         size_t ran = 0;
-        detail::raise_if_failed(kvl_queue_poll(handle_.get(), max, timeout ? timeout->count() : KVL_FOREVER, &ran));
+        detail::raise_if_failed(kvl_queue_poll(handle_.get(), max, detail::count_of(timeout, KVL_FOREVER), &ran));
         return ran;
     }
     int fd() const
@@ -1095,22 +1163,14 @@ public:
         detail::raise_if_failed(kvl_config_new(&made));
         handle_.reset(made);
     }
-    config &set(const char *key, const char *value) & { return kvl_config_set(handle_.get(), key, value), *this; }
-    config &set(const char *key, bool value) & { return set(key, value ? "true" : "false"); }
-    config &set(const char *key, double value) & { return kvl_config_set_real(handle_.get(), key, value), *this; }
-    template <class Integer, class = std::enable_if_t<std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>>>
-    config &set(const char *key, Integer value) &
+    /* The value is text, a bool, a number, or a duration, which is rounded up to the unit that the setting's name states. No limit is the
+       number -1; a duration below 0 is refused. */
+    template <class Type> config &set(const detail::setting_text &name, Type value) &
     {
-        if (detail::exceeds_int64(value))
-            return set(key, std::to_string(value).c_str());
-        return kvl_config_set_int(handle_.get(), key, static_cast<int64_t>(value)), *this;
+        detail::set<kvl_config_set, kvl_config_set_int, kvl_config_set_real>(handle_.get(), name, value);
+        return *this;
     }
-    /* In the unit that the setting's name states, rounded up. */
-    template <class Rep, class Period> config &set(const char *key, std::chrono::duration<Rep, Period> time) &
-    {
-        return set(key, detail::count_of(key, time));
-    }
-    template <class Type> config &&set(const char *key, Type value) && { return std::move(set(key, value)); }
+    template <class Type> config &&set(const detail::setting_text &name, Type value) && { return std::move(set(name, std::move(value))); }
 
     /* `provide(kvl::request)` answers the keys, now or later. */
     template <class Function> config &provider(Function &&provide) &
@@ -1206,21 +1266,16 @@ public:
         detail::raise_if_failed(kvl_options_new(&made));
         handle_.reset(made);
     }
-    options &set(const char *key, const char *value) & { return kvl_options_set(handle_.get(), key, value), *this; }
-    options &set(const char *key, double value) & { return kvl_options_set_real(handle_.get(), key, value), *this; }
-    template <class Integer, class = std::enable_if_t<std::is_integral_v<Integer>>> options &set(const char *key, Integer value) &
+    /* As for config::set(); no setting of a fetch is a bool. */
+    template <class Type> options &set(const detail::setting_text &name, Type value) &
     {
-        if (detail::exceeds_int64(value))
-            return set(key, std::to_string(value).c_str());
-        return kvl_options_set_int(handle_.get(), key, static_cast<int64_t>(value)), *this;
+        static_assert(!std::is_same_v<Type, bool>, "no setting of a fetch is a bool");
+        detail::set<kvl_options_set, kvl_options_set_int, kvl_options_set_real>(handle_.get(), name, value);
+        return *this;
     }
-    /* In the unit that the setting's name states, rounded up. */
-    template <class Rep, class Period> options &set(const char *key, std::chrono::duration<Rep, Period> time) &
-    {
-        return set(key, detail::count_of(key, time));
-    }
-    template <class Type> options &&set(const char *key, Type value) && { return std::move(set(key, value)); }
-    options &timeout(milliseconds time) & { return set("timeout_ms", time.count()); }
+    template <class Type> options &&set(const detail::setting_text &name, Type value) && { return std::move(set(name, std::move(value))); }
+    /* How long the fetch waits. A time of 0 or less is over: the fetch receives what the cache has, and otherwise times out after 1 ms. */
+    options &timeout(milliseconds time) & { return set("timeout_ms", time.count() > 0 ? time.count() : 1); }
     options &&timeout(milliseconds time) && { return std::move(timeout(time)); }
     const char *problem() const noexcept { return kvl_options_problem(handle_.get()); }
     kvl_options_t *get() const noexcept { return handle_.get(); }
@@ -1240,10 +1295,10 @@ public:
     }
     void cancel() const noexcept { kvl_fetch_cancel(handle_.get()); }
     void urgency(int32_t is) const noexcept { kvl_fetch_set_urgency(handle_.get(), is); }
-    /* Waits until the last callback has returned. False if the timeout was reached first. */
+    /* Waits until the last callback has returned, at most for `timeout`; empty: without a limit. False if the timeout was reached first. */
     bool wait(std::optional<milliseconds> timeout = std::nullopt) const
     {
-        status s = kvl_fetch_wait(handle_.get(), timeout ? timeout->count() : KVL_FOREVER);
+        status s = kvl_fetch_wait(handle_.get(), detail::count_of(timeout, KVL_FOREVER));
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }
@@ -1376,9 +1431,10 @@ public:
         detail::raise_if_failed(s);
         return s;
     }
-    /* Sets a new TTL for the entry, counted from now; by default the configuration's. */
+    /* Sets a new TTL for the entry, counted from now: the configuration's, or `ttl`. Empty: it never expires. A time of 0 or less is refused:
+       remove() ends an entry. */
     bool touch(detail::text_argument key) const { return touched(key, KVL_TTL_DEFAULT); }
-    bool touch(detail::text_argument key, milliseconds ttl) const { return touched(key, ttl.count()); }
+    bool touch(detail::text_argument key, std::optional<milliseconds> ttl) const { return touched(key, detail::count_of(ttl, KVL_TTL_NEVER)); }
     bool remove(detail::text_argument key) const
     {
         status s = kvl_cache_remove(handle_.get(), key.data(), key.size());
@@ -1508,12 +1564,12 @@ public:
         static_cast<void>(handle_.release());
     }
     /* Closes the engine: it accepts nothing new, and `closed()` is called when everything is done. Work in progress fails with
-       KVL_ERR_CLOSED, or continues for at most `drain`. */
+       KVL_ERR_CLOSED, or continues for at most `drain`: not at all with a time of 0 or less, without a limit with milliseconds::max(). */
     template <class Function> void close(Function &&closed, std::optional<milliseconds> drain = std::nullopt) const
     {
         using closure = std::decay_t<Function>;
         detail::raise_if_failed(kvl_tasks_close(
-            handle_.get(), drain ? KVL_CLOSE_DRAIN : KVL_CLOSE_CANCEL, drain ? drain->count() : 0,
+            handle_.get(), drain ? KVL_CLOSE_DRAIN : KVL_CLOSE_CANCEL, detail::count_of(drain, 0),
             [](void *data) noexcept { (*static_cast<closure *>(data))(); }, new closure(std::forward<Function>(closed)), detail::end<closure>));
     }
     kvl::cache cache() const
@@ -1634,10 +1690,11 @@ public:
     void invalidate(const keys &all) const { detail::raise_if_failed(kvl_tasks_invalidate(handle_.get(), all.data(), all.size(), 0)); }
     /* Another process may have changed any key: all entries leave this process. */
     void invalidate_all() const { detail::raise_if_failed(kvl_tasks_invalidate(handle_.get(), nullptr, 0, KVL_INVALIDATE_F_ALL)); }
-    /* Waits until the second tier has everything that was put, removed or cleared before. Returns false if `timeout` is over first. */
+    /* Waits until the second tier has everything that was put, removed or cleared before. Returns false if `timeout` is over first; empty: no
+       limit. */
     bool sync_second_tier(std::optional<milliseconds> timeout = std::nullopt) const
     {
-        status s = kvl_tasks_l2_sync(handle_.get(), timeout ? timeout->count() : KVL_FOREVER);
+        status s = kvl_tasks_l2_sync(handle_.get(), detail::count_of(timeout, KVL_FOREVER));
         if (s != KVL_ERR_TIMEOUT)
             detail::raise_if_failed(s);
         return s == KVL_OK;

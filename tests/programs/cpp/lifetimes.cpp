@@ -123,6 +123,27 @@ void a_draining_close_delivers_every_result()
     tasks.join();
 }
 
+void l09b_a_wait_for_a_negative_time_is_over()
+{
+    inbox<bool> closed;
+    inbox<kvl::request> asked;
+    inbox<kvl::status> ended;
+    kvl::tasks tasks(kvl::config().provider([&](kvl::request request) { asked.put(std::move(request)); }));
+    kvl::fetch fetch;
+    CHECK(tasks.fetch("a", [&](const kvl::result &result) { ended.put(result.status()); }, fetch) == KVL_PENDING);
+    kvl::request held = asked.take();
+    CHECK(!fetch.wait(-1ms) && !fetch.wait(-2ms));
+    for (auto over : {0ms, -1ms, -2ms})
+        CHECK(tasks.fetch_wait("a", kvl::options().timeout(over)).error().status() == KVL_ERR_TIMEOUT);
+    tasks.close([&] { closed.put(true); }, -1ms);
+    CHECK(ended.take() == KVL_ERR_CLOSED);
+    held.finish();
+    closed.take();
+    tasks.join();
+    kvl::queue queue;
+    CHECK(queue.poll(1, -1ms) == 0 && queue.poll(1, -2ms) == 0);
+}
+
 } // namespace
 
 int main()
@@ -134,5 +155,6 @@ int main()
     joining_inside_a_callback_is_rejected();
     an_engine_keeps_its_queue();
     a_draining_close_delivers_every_result();
+    l09b_a_wait_for_a_negative_time_is_over();
     return done();
 }

@@ -166,11 +166,56 @@ void l09a_a_duration_is_rounded_up_to_the_unit_of_its_setting()
     CHECK(set_to(kvl::config(), "batch.linger_us", 5ms) == "5000" && set_to(kvl::config(), "batch.linger_us", 500us) == "500");
     CHECK(set_to(kvl::config(), "batch.linger_us", 1ns) == "1" && set_to(kvl::config(), "batch.linger_us", 1s) == "1000000");
     CHECK(set_to(kvl::config(), "cache.ttl_ms", 2s) == "2000" && set_to(kvl::config(), "cache.ttl_ms", 500us) == "1");
-    CHECK(set_to(kvl::config(), "timeout_ms", 1ns) == "1" && set_to(kvl::config(), "timeout_ms", -1ms) == "-1");
+    CHECK(set_to(kvl::config(), "timeout_ms", 1ns) == "1" && set_to(kvl::config(), "timeout_ms", -1) == "-1");
     CHECK(set_to(kvl::config(), "cache.ttl_ms", std::chrono::hours::max()) == std::to_string(INT64_MAX));
     CHECK(set_to(kvl::config(), "cache.ttl_ms", std::chrono::hours::min()).find("takes a whole number") != std::string::npos);
     CHECK(set_to(kvl::config(), "timeout_ms", 0ms) == "\"timeout_ms\" takes -1 or a whole number from 1, not 0");
     CHECK(set_to(kvl::options(), "timeout_ms", 100us).empty() && !set_to(kvl::options(), "timeout_ms", 0s).empty());
+}
+
+void l09b_a_null_pointer_is_refused_as_a_setting()
+{
+    const char *none = nullptr;
+    CHECK(set_to(kvl::config(), "cache.policy", none).find("\"cache.policy\" takes") == 0);
+    CHECK(set_to(kvl::config(), "cache.capacity", nullptr).find("\"cache.capacity\" takes") == 0 && !set_to(kvl::config(), none, -1).empty());
+    CHECK(!set_to(kvl::config(), none, std::chrono::seconds(1)).empty() && !set_to(kvl::config(), none, none).empty());
+    CHECK(!set_to(kvl::options(), "read", none).empty() && !set_to(kvl::options(), none, 5).empty());
+    CHECK(kvl::cache::make(kvl::config().set("cache.policy", none)).error().status() == KVL_ERR_BAD_VALUE);
+}
+
+void l09b_a_setting_can_be_a_string()
+{
+    const std::string name = "cache.policy", value = "s3fifo";
+    CHECK(set_to(kvl::config(), "cache.policy", value) == "s3fifo" && set_to(kvl::config(), "cache.policy", std::string_view("lru, s3fifo").substr(5)) == "s3fifo");
+    kvl::config config;
+    config.set(name, value).set(std::string_view("cache.capacity"), 5).set(std::string("cache.ttl_ms"), std::chrono::seconds(1));
+    CHECK(config.problem() == nullptr && kvl::config().set(name, value).set(std::string("cache.seed"), 7u).problem() == nullptr);
+    CHECK(kvl::options().set(std::string("read"), std::string("no_store")).set(std::string("timeout_ms"), 5).problem() == nullptr);
+}
+
+// An absence of a limit is a negative number of the library. A time that was computed and is over must never become it.
+void l09b_a_negative_time_is_over_and_never_without_limit()
+{
+    using namespace std::chrono_literals;
+    kvl::cache cache{kvl::config()};
+    for (auto over : {0ms, -1ms, -2ms, -3ms}) {
+        CHECK(cache.put("k", "v") == KVL_OK && cache.put("k", "v", kvl::terms().ttl(over)) == KVL_REFUSED && !cache.contains("k"));
+        CHECK(kvl::error(5, "five").retry_after(over).retry_after() == 0ms);
+        for (auto setting : {"timeout_ms", "cache.ttl_ms", "l2.timeout_ms"})
+            CHECK(over == 0ms || set_to(kvl::config(), setting, over).find(", not \"a time of " + std::to_string(over.count()) + " ms\"") != std::string::npos);
+        CHECK(kvl::options().timeout(over).problem() == nullptr);
+        CHECK(kvl::options().set("retry.budget_ms", over - 1ms).problem() != nullptr);
+#if KVL_EXCEPTIONS
+        CHECK(cache.put("k", "v") == KVL_OK);
+        try {
+            cache.touch("k", over);
+            CHECK(!"it throws");
+        } catch (const kvl::failure &failure) {
+            CHECK(failure.status() == KVL_ERR_BAD_VALUE && cache.contains("k"));
+        }
+#endif
+    }
+    CHECK(cache.put("k", "v", kvl::terms().ttl(std::nullopt)) == KVL_OK && cache.touch("k", std::nullopt));
 }
 
 void l09a_a_number_above_the_range_of_int64_is_rejected()
@@ -235,6 +280,9 @@ int main()
     a_cache_works_without_an_engine();
     s17_a_put_can_depend_on_the_current_entry();
     l09a_a_duration_is_rounded_up_to_the_unit_of_its_setting();
+    l09b_a_null_pointer_is_refused_as_a_setting();
+    l09b_a_setting_can_be_a_string();
+    l09b_a_negative_time_is_over_and_never_without_limit();
     l09a_a_number_above_the_range_of_int64_is_rejected();
     f04_keys_are_views_of_strings_that_exist();
     s18_iteration_returns_all_entries_and_a_save_writes_them();
