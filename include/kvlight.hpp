@@ -397,9 +397,18 @@ public:
     {
         return own(KVL_ERR_PROVIDER, created(code, message, KVL_ERROR_F_PERMANENT | KVL_ERROR_F_NO_STALE));
     }
-    /* Creates an error from an exception, a std::error_code or text. */
+    /* Creates an error from an exception, a std::exception_ptr, a std::error_code, text, or a std::unexpected of one of these. */
     template <class Failure> static error of_any(const Failure &why)
     {
+#if KVL_EXCEPTIONS
+        if constexpr (std::is_base_of_v<std::exception, Failure>)
+            return error(std::make_exception_ptr(why));
+        else
+#else
+        if constexpr (std::is_base_of_v<std::exception, Failure>)
+            return error(0, why.what());
+        else
+#endif
         if constexpr (std::is_convertible_v<const Failure &, std::string_view>)
             return error(0, why);
         else if constexpr (std::is_same_v<Failure, std::error_code>)
@@ -407,6 +416,9 @@ public:
         else
             return error(why);
     }
+#if KVL_STD_EXPECTED
+    template <class Failure> static error of_any(const std::unexpected<Failure> &why) { return of_any(why.error()); }
+#endif
     static error share(kvl_error_t *borrowed) { return error(handle::share(borrowed)); }
     static error own(kvl::status is, kvl_error_t *owned) { return owned ? error(handle(owned)) : error(is); }
 
@@ -431,6 +443,8 @@ public:
     /* Requests a pause; of 0, if the time is negative. Only for an error that was just created: it has no effect once there are other references. */
     error &&retry_after(std::chrono::milliseconds pause) &&
     {
+        if (handle_.get() == nullptr)
+            *this = of_provider();
         kvl_error_set_retry_after(handle_.get(), detail::count_of(pause, 0));
         return std::move(*this);
     }
@@ -446,7 +460,10 @@ public:
     kvl_error_t *get() const noexcept { return handle_.get(); }
 
 private:
+    friend class request;
     using handle = detail::counted<kvl_error_t, kvl_error_retain, kvl_error_release>;
+    /* This error, or, if it is only a status and perhaps a sentence, an error of the provider with the same message. */
+    error of_provider() const noexcept { return handle_.get() != nullptr ? *this : own(KVL_ERR_PROVIDER, created(status_, message(), 0)); }
     explicit error(handle is) noexcept : status_(kvl_error_status(is.get())), handle_(std::move(is)) {}
     static kvl_error_t *created(int64_t code, detail::text_argument message, uint32_t flags) noexcept
     {
@@ -555,6 +572,62 @@ inline void raise_if_failed(status s, const char *sentence = nullptr)
 
 } // namespace detail
 
+/* ---- Answers --------------------------------------------------------------------------------------------------------- */
+
+class value;
+class result;
+class results;
+class request;
+class l2_request;
+class config;
+class options;
+class fetch;
+class entries;
+class keys;
+struct terms;
+struct how;
+struct stale_entry;
+struct l2_entry;
+
+namespace detail {
+
+template <class Type, class... Others> constexpr bool is_any = (std::is_same_v<Type, Others> || ...);
+
+/* A failure and nothing else. */
+template <class Type>
+constexpr bool is_failure = is_any<Type, error, std::exception_ptr, std::error_code> || std::is_base_of_v<std::exception, Type>;
+/* What may be a failure: the type is an optional, an expected, or a result, and perhaps within another of them. */
+template <class Type> constexpr bool may_fail = is_failure<Type> || std::is_same_v<Type, result>;
+template <class Type> constexpr bool may_fail<std::optional<Type>> = may_fail<std::remove_cv_t<Type>>;
+template <class Type> constexpr bool may_fail<expected<Type>> = true;
+#if KVL_STD_EXPECTED
+template <class Failure> constexpr bool is_failure<std::unexpected<Failure>> = true;
+template <class Type, class Failure> constexpr bool may_fail<std::expected<Type, Failure>> = true;
+#endif
+template <class Type> constexpr bool is_optional = false;
+template <class Type> constexpr bool is_optional<std::optional<Type>> = true;
+
+/* A handle or a view, which states no value. */
+template <class Type>
+constexpr bool is_handle =
+    is_any<Type, results, request, l2_request, config, options, fetch, entries, keys, terms, how, stale_entry, l2_entry, kvl_value_t *, kvl_error_t *>;
+template <class Type> constexpr bool is_handle<std::future<Type>> = true;
+template <class Type> constexpr bool is_handle<std::shared_future<Type>> = true;
+
+/* A pointer to bytes that are no `char`: nothing tells where they end. */
+template <class Type>
+constexpr bool is_pointer_to_bytes =
+    std::is_pointer_v<Type> && (is_any<std::remove_cv_t<std::remove_pointer_t<Type>>, unsigned char, signed char, std::byte> ||
+                                (is_character<std::remove_cv_t<std::remove_pointer_t<Type>>> && !std::is_convertible_v<Type, const char *>));
+
+template <class Type> constexpr bool can_be_null = std::is_pointer_v<Type>;
+template <class Type, class Deleter> constexpr bool can_be_null<std::unique_ptr<Type, Deleter>> = true;
+
+/* What a function of the program returned, or passed, for one key: its value, or why there is none. */
+template <class Type> expected<value> answer_of(Type &&answer);
+
+} // namespace detail
+
 /* ---- Values ---------------------------------------------------------------------------------------------------------- */
 
 /* Bytes, an object, or null for an absent key. Shared, immutable, cheap to copy. */
@@ -576,13 +649,27 @@ public:
         handle_ = handle(made);
     }
     template <class Type> value(std::optional<Type> maybe) : value() { if (maybe) *this = of(std::move(*maybe)); }
-    /* A value of anything: text is stored as bytes, everything else as an object. */
+    /* A value of anything: text is stored as bytes, everything else as an object. An error is never stored: that of an expected or of a
+       kvl::result is thrown. */
     template <class Type> static value of(Type &&thing)
     {
-        if constexpr (std::is_convertible_v<Type &&, value>)
+        using given = std::decay_t<Type>;
+        static_assert(!detail::is_failure<given>, "an error is not a value: only a provider may answer with one");
+        static_assert(!detail::is_handle<given>, "a handle, a future, options or a view of a key or an entry is not a value");
+        static_assert(!detail::is_pointer_to_bytes<given>, "a pointer to bytes does not state how many they are: pass a std::string_view");
+        if constexpr (detail::may_fail<given>)
+            return detail::answer_of(std::forward<Type>(thing)).value();
+        else if constexpr (std::is_convertible_v<Type &&, value>)
             return std::forward<Type>(thing);
-        else
-            return value(std::make_shared<std::decay_t<Type>>(std::forward<Type>(thing)));
+        else if constexpr (std::is_convertible_v<Type &&, std::string_view>)
+            return value(static_cast<std::string_view>(std::forward<Type>(thing)));
+        else {
+            if constexpr (detail::can_be_null<given>) {
+                if (thing == nullptr)
+                    return value();
+            }
+            return value(std::make_shared<given>(std::forward<Type>(thing)));
+        }
     }
     static value share(kvl_value_t *borrowed) noexcept { return value(handle::share(borrowed)); }
     static value own(kvl_value_t *owned) noexcept { return owned ? value(handle(owned)) : value(); }
@@ -600,7 +687,18 @@ public:
     /* The object if it is a Type, otherwise null. Only for objects that were created by this header. */
     template <class Type> std::shared_ptr<const Type> get() const noexcept { return detail::unboxed<Type>(kvl_value_object(handle_.get())); }
     uint64_t cost() const noexcept { return kvl_value_cost(handle_.get()); }
-    kvl_value_t *c_handle() const noexcept { return handle_.get(); }
+    /* Never null: a value that was moved from is the null value. */
+    kvl_value_t *c_handle() const noexcept { return handle_.get() != nullptr ? handle_.get() : kvl_value_null(); }
+
+    /* Whether both are null, or equal bytes, or one and the same object of the library: two values of one shared_ptr are two objects. */
+    friend bool operator==(const value &one, const value &other) noexcept
+    {
+        if (one.c_handle() == other.c_handle())
+            return true;
+        const uint32_t kind = kvl_value_kind(one.c_handle());
+        return kind == KVL_KIND_BYTES && kvl_value_kind(other.c_handle()) == kind && one.bytes() == other.bytes();
+    }
+    friend bool operator!=(const value &one, const value &other) noexcept { return !(one == other); }
 
 private:
     using handle = detail::counted<kvl_value_t, kvl_value_retain, kvl_value_release>;
@@ -739,20 +837,17 @@ public:
     }
 
     /* Answers a key with text, an object, nullptr, an optional of one of these, or an expected of one of these (kvl::expected, or
-       std::expected in C++23); an error fails the key. */
+       std::expected in C++23); an error fails the key, and so does a failed kvl::result. The error of a std::expected is a kvl::error, a
+       std::exception_ptr, a std::error_code or text. */
     template <class Type> status resolve(size_t i, Type &&answer, const terms &on = {}) const
     {
-        if constexpr (std::is_same_v<std::decay_t<Type>, error>)
-            return fail(i, answer);
-        else
-        {
+        if constexpr (detail::may_fail<std::decay_t<Type>>) {
+            const expected<value> is = detail::answer_of(std::forward<Type>(answer));
+            return is ? resolve(i, *is, on) : fail(i, is.error());
+        } else {
             const kvl_terms_t stated = on.c_terms();
             return kvl_request_resolve(handle_.get(), i, value::of(std::forward<Type>(answer)).c_handle(), &stated);
         }
-    }
-    template <class Type> status resolve(size_t i, expected<Type> answer, const terms &on = {}) const
-    {
-        return answer ? resolve(i, *std::move(answer), on) : fail(i, answer.error());
     }
     /* What the store has for a key; empty if it has nothing. With its version, a provider can ask whether the record has changed since. */
     std::optional<stale_entry> stale(size_t i) const noexcept
@@ -772,31 +867,39 @@ public:
         const kvl_terms_t stated = on.c_terms();
         return kvl_request_not_modified(handle_.get(), i, &stated);
     }
-#if KVL_STD_EXPECTED
-    /* The error of a std::expected is a kvl::error, a std::exception_ptr, a std::error_code or text. */
-    template <class Type, class Failure> status resolve(size_t i, std::expected<Type, Failure> answer, const terms &on = {}) const
-    {
-        return answer ? resolve(i, *std::move(answer), on) : fail(i, error::of_any(answer.error()));
-    }
-#endif
-    status fail(size_t i, const error &why) const { return kvl_request_fail(handle_.get(), i, why.get()); }
+    /* Fails a key. Of an error of the library without details, the callers receive a provider's error with its message, and its status as
+       the code. */
+    status fail(size_t i, const error &why) const { return kvl_request_fail(handle_.get(), i, why.of_provider().get()); }
     status fail(size_t i, int64_t code, detail::text_argument message) const { return fail(i, error(code, message)); }
     status fail(size_t i, std::exception_ptr thrown) const { return fail(i, error(std::move(thrown))); }
-    /* Answers by key. A key that is not in this request is stored as an extra. */
+    /* Answers by key, with what resolve() takes. A key that is not in this request is stored as an extra; an error for it is not stored, and
+       KVL_ERR_INVALID_ARG is returned. */
     template <class Type> status supply(detail::text_argument key, Type &&answer, const terms &on = {}) const
     {
-        const kvl_terms_t stated = on.c_terms();
-        return kvl_request_supply(handle_.get(), key.data(), key.size(), value::of(std::forward<Type>(answer)).c_handle(), &stated);
+        if constexpr (detail::may_fail<std::decay_t<Type>>) {
+            const expected<value> is = detail::answer_of(std::forward<Type>(answer));
+            return is ? supply(key, *is, on) : fail_key(key, is.error());
+        } else {
+            const kvl_terms_t stated = on.c_terms();
+            return kvl_request_supply(handle_.get(), key.data(), key.size(), value::of(std::forward<Type>(answer)).c_handle(), &stated);
+        }
     }
     status finish() const noexcept { return kvl_request_finish(handle_.get()); }
     /* Finishes the request: keys without an answer are absent. */
     status finish_nulls() const noexcept { return kvl_request_finish_nulls(handle_.get()); }
-    status finish(const error &why) const noexcept { return kvl_request_finish_error(handle_.get(), why.get()); }
+    status finish(const error &why) const noexcept { return kvl_request_finish_error(handle_.get(), why.of_provider().get()); }
     kvl_request_t *get() const noexcept { return handle_.get(); }
 
 private:
     using handle = detail::counted<kvl_request_t, kvl_request_retain, kvl_request_release>;
     const kvl_slice_t *slices() const noexcept { return kvl_request_keys(handle_.get()); }
+    status fail_key(detail::text_argument key, const error &why) const
+    {
+        for (size_t i = 0, n = size(); i < n; i++)
+            if (slices()[i].len == key.size() && (*this)[i] == key.or_empty())
+                return fail(i, why);
+        return KVL_ERR_INVALID_ARG;
+    }
     handle handle_;
 };
 
@@ -1020,6 +1123,25 @@ public:
 private:
     const kvl_result_t *is_;
 };
+
+namespace detail {
+
+template <class Type> expected<value> answer_of(Type &&answer)
+{
+    using given = std::decay_t<Type>;
+    if constexpr (is_failure<given>)
+        return error::of_any(answer);
+    else if constexpr (std::is_same_v<given, result>)
+        return answer;
+    else if constexpr (!may_fail<given>)
+        return value::of(std::forward<Type>(answer));
+    else if constexpr (is_optional<given>)
+        return answer ? answer_of(*std::forward<Type>(answer)) : expected<value>(value());
+    else
+        return answer ? answer_of(*std::forward<Type>(answer)) : expected<value>(error::of_any(answer.error()));
+}
+
+} // namespace detail
 
 /* All results of a batch, in the order of the call. */
 class results {

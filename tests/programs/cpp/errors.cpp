@@ -128,6 +128,74 @@ void f20_a_null_exception_fails_its_key()
     tasks.join();
 }
 
+// What forms an error can have in an answer: each fails its key, by whichever function it arrives.
+void f17_an_error_in_any_form_fails_its_key_and_is_never_stored()
+{
+    using maybe = kvl::expected<std::string>;
+    const kvl::error five(5, "five");
+    kvl::tasks tasks(kvl::config().set("batch.max_keys", 20).provider([&](const kvl::request &asked) {
+        // First, since the callers continue when the last key is answered.
+        CHECK(asked.supply("extra", five) == KVL_ERR_INVALID_ARG && asked.supply("extra", maybe(five)) == KVL_ERR_INVALID_ARG);
+        CHECK(asked.supply("more", maybe("more")) == KVL_OK);
+        CHECK(asked.supply("a", five) == KVL_OK && asked.supply("b", maybe(five)) == KVL_OK);
+        CHECK(asked.supply("c", std::optional<maybe>(five)) == KVL_OK && asked.resolve(3, std::optional<maybe>(five)) == KVL_OK);
+        CHECK(asked.resolve(4, kvl::expected<std::optional<maybe>>(std::optional<maybe>(five))) == KVL_OK);
+        CHECK(asked.resolve(5, std::make_error_code(std::errc::timed_out)) == KVL_OK && asked.resolve(6, std::runtime_error("thrown")) == KVL_OK);
+        CHECK(asked.supply("h", maybe("good")) == KVL_OK && asked.supply("i", std::optional<maybe>()) == KVL_OK);
+    }));
+    kvl::results found = tasks.fetch_all_wait({"a", "b", "c", "d", "e", "f", "g", "h", "i"}).value();
+    for (size_t i = 0; i < 5; i++)
+        CHECK(found[i].failed() && found[i].error_or(KVL_OK).code() == 5 && found[i].error_or(KVL_OK).message() == std::string("five"));
+    CHECK(found[5].error_or(KVL_OK).code() == static_cast<int>(std::errc::timed_out) && found[6].error_or(KVL_OK).message() == std::string("thrown"));
+    CHECK(found[7].bytes() == "good" && found[8].is_null() && !tasks.get("extra") && tasks.get("more")->bytes() == "more");
+    // A result is what it says, and not a view of it.
+    kvl::tasks forwards(kvl::config().set("batch.max_keys", 20).provider([&](const kvl::request &asked) {
+        asked.resolve(0, found[0]);
+        asked.supply("b", found[7]);
+    }));
+    auto forwarded = forwards.fetch_all_wait({"a", "b"});
+    CHECK(forwarded->status() == KVL_OK && (*forwarded)[0].error_or(KVL_OK).code() == 5 && (*forwarded)[1].bytes() == "good");
+    kvl::cache cache{kvl::config()};
+    CHECK(cache.put("k", found[7]) == KVL_OK && cache.get("k")->bytes() == "good" && cache.put("k", maybe("put")) == KVL_OK);
+#if KVL_EXCEPTIONS
+    auto throws_five = [](auto call) {
+        try {
+            call();
+        } catch (const kvl::failure &failure) {
+            return failure.error().code() == 5;
+        }
+        return false;
+    };
+    CHECK(throws_five([&] { return cache.put("k", maybe(five)); }) && throws_five([&] { return cache.put("k", found[0]); }));
+    CHECK(throws_five([&] { return cache.compare_put("k", *cache.get("k"), std::optional<maybe>(five)); }));
+#endif
+    CHECK(cache.get("k")->bytes() == "put");
+    tasks.join();
+    forwards.join();
+}
+
+void f17_an_error_that_is_only_a_status_keeps_its_message()
+{
+    kvl::tasks inner(kvl::config().load([](std::string_view) { return "x"; }));
+    kvl::tasks tasks(kvl::config().set("batch.max_keys", 20).provider([&](const kvl::request &asked) {
+        asked.fail(0, kvl::error::of(KVL_ERR_TIMEOUT, "my sentence"));
+        asked.resolve(1, kvl::expected<std::string>(kvl::error(KVL_ERR_TIMEOUT)));
+        asked.fail(2, kvl::error::of(KVL_ERR_IO, "slow down").retry_after(std::chrono::seconds(7)));
+        asked.resolve(3, inner.fetch_future("k", kvl::options().set("timeout_mss", 5)).get());
+        asked.finish(kvl::error::of(KVL_ERR_IO, "the rest"));
+    }));
+    auto found = tasks.fetch_all_wait({"a", "b", "c", "d", "e"});
+    auto has = [&](size_t i, kvl::status code, const std::string &message) {
+        const kvl::error why = (*found)[i].error_or(KVL_OK);
+        return why.status() == KVL_ERR_PROVIDER && why.code() == code && why.message() == message;
+    };
+    CHECK(has(0, KVL_ERR_TIMEOUT, "my sentence") && has(1, KVL_ERR_TIMEOUT, kvl_status_message(KVL_ERR_TIMEOUT)) && has(2, KVL_ERR_IO, "slow down"));
+    CHECK((*found)[2].error_or(KVL_OK).retry_after() == std::chrono::seconds(7) && has(4, KVL_ERR_IO, "the rest"));
+    CHECK(std::string((*found)[3].error_or(KVL_OK).message()).find("timeout_mss") != std::string::npos);
+    tasks.join();
+    inner.join();
+}
+
 void f16_an_omitted_key_is_unanswered()
 {
     kvl::tasks tasks(kvl::config().provider([](const kvl::request &) {}));
@@ -154,8 +222,12 @@ void f17_the_error_of_a_std_expected_fails_its_key()
         asked.resolve(1, std::expected<row, std::exception_ptr>(std::unexpected(std::make_exception_ptr(std::runtime_error("thrown")))));
         asked.resolve(2, std::expected<row, std::error_code>(std::unexpected(std::make_error_code(std::errc::timed_out))));
         asked.resolve(3, std::expected<row, kvl::error>(row{7}));
+        asked.supply("e", std::expected<row, std::string>(std::unexpected("e")));
+        asked.resolve(5, std::unexpected("f"));
+        asked.resolve(6, std::expected<std::optional<row>, std::string>());
     }));
-    found = answering.fetch_all_wait({"a", "b", "c", "d"}).value();
+    found = answering.fetch_all_wait({"a", "b", "c", "d", "e", "f", "g"}).value();
+    CHECK(found[4].error_or(KVL_OK).message() == std::string("e") && found[5].error_or(KVL_OK).message() == std::string("f") && found[6].is_null());
     CHECK(found[0].error_or(KVL_OK).code() == 5 && found[1].error_or(KVL_OK).message() == std::string("thrown"));
     CHECK(found[2].error_or(KVL_OK).code() == static_cast<int>(std::errc::timed_out) && found[3].get<row>()->id == 7);
     answering.join();
@@ -224,6 +296,8 @@ int main()
 #endif
     make_returns_errors();
     f20_a_null_exception_fails_its_key();
+    f17_an_error_in_any_form_fails_its_key_and_is_never_stored();
+    f17_an_error_that_is_only_a_status_keeps_its_message();
     f16_an_omitted_key_is_unanswered();
     f10b_f11a_an_error_has_a_cause_and_a_pause();
     r07_the_breaker_opens_and_can_be_forced();

@@ -2,6 +2,7 @@
 #include "check.hpp"
 #include <cstdint>
 #include <cstdio>
+#include <memory_resource>
 #include <unistd.h>
 
 namespace {
@@ -86,6 +87,44 @@ void objects_keep_their_type()
     CHECK(kvl::value::of(std::vector<int>{1, 2}).get<std::vector<int>>()->size() == 2);
     CHECK(kvl::value::of(std::string("text")).bytes() == "text" && kvl::value::of("text").bytes() == "text");
     CHECK(kvl::value::of(std::optional<row>(row{9, "nine"})).get<row>()->id == 9);
+}
+
+struct label {
+    operator std::string_view() const { return "label"; }
+};
+
+void l09_text_of_any_type_is_bytes_and_a_null_pointer_is_an_absence()
+{
+    CHECK(kvl::value::of(std::pmr::string("pmr")).bytes() == "pmr" && kvl::value::of(label()).bytes() == "label");
+    CHECK(kvl::value::of(std::optional<std::pmr::string>("pmr")).bytes() == "pmr");
+    CHECK(!kvl::value::of(std::unique_ptr<row>()) && !kvl::value::of(std::optional<std::unique_ptr<row>>(nullptr)));
+    CHECK(!kvl::value::of(static_cast<row *>(nullptr)));
+    CHECK((*kvl::value::of(std::make_unique<row>(row{7, "seven"})).get<std::unique_ptr<row>>())->id == 7);
+    kvl::cache cache{kvl::config()};
+    CHECK(cache.put("k", std::pmr::string("pmr")) == KVL_OK && cache.get("k")->bytes() == "pmr");
+}
+
+void l09_a_value_that_was_moved_from_is_null()
+{
+    kvl::value value("v");
+    const kvl::value moved = std::move(value);
+    kvl::cache cache{kvl::config()};
+    CHECK(cache.put("k", value) == KVL_OK && cache.get("k")->is_null() && cache.compare_put("k", value, moved) == KVL_OK);
+    kvl::tasks tasks(kvl::config().provider([&](const kvl::request &asked) {
+        CHECK(asked.supply("extra", value) == KVL_OK && asked.resolve(0, value) == KVL_OK);
+    }));
+    CHECK(tasks.fetch_wait("k")->is_null() && tasks.get("extra")->is_null());
+    tasks.join();
+}
+
+void values_can_be_compared()
+{
+    const kvl::value bytes("seven"), object(std::make_shared<row>(row{7, "seven"}));
+    CHECK(bytes == kvl::value(std::string("seven")) && bytes != kvl::value("eight") && bytes != nullptr && bytes == "seven" && bytes != object);
+    CHECK(object == kvl::value(object) && object != kvl::value::of(row{7, "seven"}) && kvl::value() == nullptr && kvl::value("") != kvl::value());
+    kvl::value moved = bytes;
+    kvl::value taken = std::move(moved);
+    CHECK(taken == bytes && moved == nullptr);
 }
 
 void l04_an_object_is_destroyed_once()
@@ -276,6 +315,9 @@ int main()
     absence_has_several_forms();
     l09_a_null_text_is_an_absence_and_no_key();
     objects_keep_their_type();
+    l09_text_of_any_type_is_bytes_and_a_null_pointer_is_an_absence();
+    l09_a_value_that_was_moved_from_is_null();
+    values_can_be_compared();
     l04_an_object_is_destroyed_once();
     a_cache_works_without_an_engine();
     s17_a_put_can_depend_on_the_current_entry();
