@@ -22,9 +22,11 @@
  *            the same object. A constructor throws kvl::failure with the library's message. Without exceptions, use tasks::make() and
  *            cache::make(), which return an expected; everything that would throw ends the program with the message. Files with and
  *            without exceptions may be linked together. Their kvl types differ, so they must exchange C handles.
+ * SETUP      kvl::cache c(kvl::config()); declares a function, as everywhere in C++: write kvl::cache c{kvl::config()};
  * CALLBACKS  run on the library's dispatcher thread, or where a queue is polled. If one throws, std::terminate is called.
  * COROUTINES are resumed there too. Coroutines and callbacks must not call fetch_wait() or join(), which would wait for themselves.
  *            A coroutine must not be destroyed while it waits for a fetch: cancel the fetch (kvl::fetch), and it is resumed at once.
+ *            g++ 12 compiles no braced list inside co_await ("array used as initializer"): name the kvl::keys before, and pass them.
  */
 #ifndef KVLIGHT_HPP
 #define KVLIGHT_HPP
@@ -427,9 +429,9 @@ public:
     int64_t code() const noexcept { return kvl_error_code(handle_.get()); }
     const char *message() const noexcept
     {
-        if (handle_.get() != nullptr)
-            return kvl_error_message(handle_.get());
-        return sentence_.empty() ? kvl_status_message(status_) : sentence_.c_str();
+        if (handle_.get() == nullptr)
+            return sentence_.empty() ? message_of(status_) : sentence_.c_str();
+        return status_ == KVL_ERR_NO_PROVIDER ? message_of(status_) : kvl_error_message(handle_.get());
     }
     bool is_permanent() const noexcept { return kvl_error_is_permanent(handle_.get()) != 0; }
     /* The error of the last attempt before the fetch timed out or was ended; empty if no attempt had failed. */
@@ -471,6 +473,22 @@ private:
         kvl_error_t *made = nullptr;
         kvl_error_new(code, text.data(), text.size(), flags, &made);
         return made;
+    }
+    /* The library's sentence about a status, or another where that one names functions in C. */
+    static const char *message_of(kvl::status is) noexcept
+    {
+        switch (is) {
+        case KVL_ERR_NULL_POINTER:
+            return "the object has been moved from, or a key or a tag is a null pointer";
+        case KVL_ERR_UNKNOWN_KEY:
+            return "no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md lists all settings";
+        case KVL_ERR_BAD_VALUE:
+            return "a setting or a term has the wrong type, is out of range, or contradicts another; problem() describes a refused setting";
+        case KVL_ERR_NO_PROVIDER:
+            return "the configuration has no provider: kvl::config::provider() or load()";
+        default:
+            return kvl_status_message(is);
+        }
     }
     static std::string what_of(const std::exception_ptr &thrown)
     {
@@ -749,43 +767,56 @@ struct terms {
 namespace detail {
 
 /* The text of an element. Also of one that converts to std::string_view only explicitly. */
-template <class Element> text_argument text_of(const Element &element)
+template <class Element> text_argument text_of(Element &&element)
 {
-    if constexpr (std::is_convertible_v<const Element &, text_argument>)
-        return element;
+    if constexpr (std::is_convertible_v<Element &&, text_argument>)
+        return std::forward<Element>(element);
     else
-        return std::string_view(element);
+        return std::string_view(std::forward<Element>(element));
 }
 
-template <class Range> using element_of = decltype(*std::begin(std::declval<const Range &>()));
+template <class Range> using iterator_of = decltype(std::begin(std::declval<Range &>()));
+template <class Range> using element_of = decltype(*std::declval<iterator_of<Range> &>());
+
+/* Whether a range is read once, so that its elements may be one object that changes: std::views::istream, for example. */
+template <class Iterator, class = void> constexpr bool is_read_once = false;
+#if defined(__cpp_lib_ranges)
+template <std::input_iterator Iterator> constexpr bool is_read_once<Iterator> = !std::forward_iterator<Iterator>;
+#else
+template <class Iterator>
+constexpr bool is_read_once<Iterator, std::void_t<typename std::iterator_traits<Iterator>::iterator_category>> =
+    !std::is_base_of_v<std::forward_iterator_tag, typename std::iterator_traits<Iterator>::iterator_category>;
+#endif
 
 /* Whether a view of the element is still valid after the iterator has moved on: the range owns the element, or the element is a view. */
-template <class Element> constexpr bool outlives_iterator = std::is_lvalue_reference_v<Element> || std::is_trivially_copyable_v<Element>;
+template <class Range, class Element>
+constexpr bool outlives_iterator = std::is_lvalue_reference_v<Element> ? std::is_trivially_copyable_v<std::remove_reference_t<Element>> || !is_read_once<iterator_of<Range>>
+                                                                       : std::is_trivially_copyable_v<Element>;
 
 } // namespace detail
 
 /* Several keys, from any range of elements that convert to string_view. They are not copied, so a range that creates its elements one by
-   one (std::views::transform to strings, for example) is refused: store them in a container first. */
+   one (std::views::transform to strings, or std::views::istream) is refused: store them in a container first. */
 class keys {
 public:
     keys(std::initializer_list<detail::text_argument> of) { take(of); }
     template <class Range, class Element = detail::element_of<Range>, class = decltype(std::string_view(std::declval<Element>())),
-              std::enable_if_t<detail::outlives_iterator<Element>, int> = 0>
-    keys(const Range &range)
+              std::enable_if_t<detail::outlives_iterator<Range, Element>, int> = 0>
+    keys(Range &&range)
     {
         take(range);
     }
     template <class Range, class Element = detail::element_of<Range>, class = decltype(std::string_view(std::declval<Element>())),
-              std::enable_if_t<!detail::outlives_iterator<Element>, int> = 0>
-    keys(const Range &creates_its_elements) = delete;
+              std::enable_if_t<!detail::outlives_iterator<Range, Element>, int> = 0>
+    keys(Range &&creates_its_elements) = delete;
     const kvl_slice_t *data() const noexcept { return slices_.data(); }
     size_t size() const noexcept { return slices_.size(); }
 
 private:
-    template <class Range> void take(const Range &range)
+    template <class Range> void take(Range &range)
     {
-        for (const auto &key : range) {
-            const auto text = detail::text_of(key);
+        for (auto &&key : range) {
+            const auto text = detail::text_of(std::forward<decltype(key)>(key));
             slices_.push_back({text.data(), text.size()});
         }
     }
@@ -831,6 +862,7 @@ public:
     template <class Function> status on_cancel(Function &&hook) const
     {
         using closure = std::decay_t<Function>;
+        static_assert(std::is_invocable_v<closure &, uint32_t>, "the hook is called with the reason, a uint32_t");
         return kvl_request_on_cancel(
             handle_.get(), [](void *data, kvl_request_t *, uint32_t reason) noexcept { (*static_cast<closure *>(data))(reason); },
             new closure(std::forward<Function>(hook)), detail::end<closure>);
@@ -918,6 +950,10 @@ template <class Function> void provide(void *closure, kvl_request_t *handle) noe
     (*static_cast<Function *>(closure))(request(handle));
 #endif
 }
+
+template <class Function, class = void> constexpr bool is_loader = false;
+template <class Function>
+constexpr bool is_loader<Function, std::enable_if_t<!std::is_void_v<std::invoke_result_t<Function &, std::string_view>>>> = true;
 
 /* Calls a provider for one key in a loop. An exception fails only its key. */
 template <class Function> struct one_by_one {
@@ -1153,15 +1189,17 @@ public:
         using reference = result;
         using pointer = void;
         using iterator_category = std::input_iterator_tag;
+        iterator() noexcept = default;
         iterator(const results *of, size_t at) noexcept : of_(of), at_(at) {}
         result operator*() const noexcept { return (*of_)[at_]; }
         iterator &operator++() noexcept { return ++at_, *this; }
+        iterator operator++(int) noexcept { return {of_, at_++}; }
         bool operator==(const iterator &other) const noexcept { return at_ == other.at_; }
         bool operator!=(const iterator &other) const noexcept { return at_ != other.at_; }
 
     private:
-        const results *of_;
-        size_t at_;
+        const results *of_ = nullptr;
+        size_t at_ = 0;
     };
 
     static results own(kvl_results_t *owned) noexcept { return results(handle(owned)); }
@@ -1258,6 +1296,7 @@ public:
     template <class Function> void on_wake(Function &&hook) const
     {
         using closure = std::decay_t<Function>;
+        static_assert(std::is_invocable_v<closure &>, "the hook is called without arguments");
         detail::raise_if_failed(kvl_queue_set_wake(
             handle_.get(), [](void *data) noexcept { (*static_cast<closure *>(data))(); }, new closure(std::forward<Function>(hook)),
             detail::end<closure>));
@@ -1306,7 +1345,12 @@ public:
     /* `load(std::string_view key)` returns the answer for one key: text, an object, an optional or an expected of one of these. */
     template <class Function> config &load(Function &&load) &
     {
-        return provider(detail::one_by_one<std::decay_t<Function>>{std::forward<Function>(load)});
+        static_assert(detail::is_loader<std::decay_t<Function>>,
+                      "load is called with a std::string_view, which does not convert to a const std::string &, and returns the key's answer");
+        if constexpr (detail::is_loader<std::decay_t<Function>>)
+            return provider(detail::one_by_one<std::decay_t<Function>>{std::forward<Function>(load)});
+        else
+            return *this;
     }
     template <class Function> config &&load(Function &&load) && { return std::move(this->load(std::forward<Function>(load))); }
     /* `serve(kvl::l2_request)` is a store that several processes may share, asked before the provider. It is called on threads of the
@@ -1335,12 +1379,15 @@ public:
     template <class Function> config &validator(Function &&valid) &
     {
         using closure = std::decay_t<Function>;
-        kvl_config_set_validator(
-            handle_.get(),
-            [](void *data, const uint8_t *key, size_t len) noexcept -> uint32_t {
-                return (*static_cast<closure *>(data))(detail::text(key, len));
-            },
-            new closure(std::forward<Function>(valid)), detail::end<closure>);
+        constexpr bool is_validator = std::is_invocable_r_v<bool, closure &, std::string_view>;
+        static_assert(is_validator, "a validator is called with a std::string_view, and returns whether the key is valid");
+        if constexpr (is_validator)
+            kvl_config_set_validator(
+                handle_.get(),
+                [](void *data, const uint8_t *key, size_t len) noexcept -> uint32_t {
+                    return static_cast<bool>((*static_cast<closure *>(data))(detail::text(key, len)));
+                },
+                new closure(std::forward<Function>(valid)), detail::end<closure>);
         return *this;
     }
     template <class Function> config &&validator(Function &&valid) && { return std::move(validator(std::forward<Function>(valid))); }
@@ -1348,10 +1395,13 @@ public:
     template <class Function> config &removal_listener(Function &&gone) &
     {
         using closure = std::decay_t<Function>;
-        kvl_config_set_removal_listener(
-            handle_.get(),
-            [](void *data, const kvl_result_t *entry, kvl_cause_t why) noexcept { (*static_cast<closure *>(data))(result(entry), why); },
-            new closure(std::forward<Function>(gone)), detail::end<closure>);
+        constexpr bool is_listener = std::is_invocable_v<closure &, const result &, kvl_cause_t>;
+        static_assert(is_listener, "a removal listener is called with a const kvl::result & and a kvl_cause_t");
+        if constexpr (is_listener)
+            kvl_config_set_removal_listener(
+                handle_.get(),
+                [](void *data, const kvl_result_t *entry, kvl_cause_t why) noexcept { (*static_cast<closure *>(data))(result(entry), why); },
+                new closure(std::forward<Function>(gone)), detail::end<closure>);
         return *this;
     }
     template <class Function> config &&removal_listener(Function &&gone) && { return std::move(removal_listener(std::forward<Function>(gone))); }
@@ -1460,6 +1510,7 @@ public:
         using reference = result;
         using pointer = void;
         using iterator_category = std::input_iterator_tag;
+        iterator() noexcept = default;
         explicit iterator(entries *of) noexcept : of_(of) {}
         result operator*() const noexcept { return result(&of_->entry_); }
         iterator &operator++()
@@ -1467,11 +1518,12 @@ public:
             of_ = of_->next() ? of_ : nullptr;
             return *this;
         }
+        void operator++(int) { ++*this; } /* the entry before is gone */
         bool operator==(const iterator &other) const noexcept { return of_ == other.of_; }
         bool operator!=(const iterator &other) const noexcept { return of_ != other.of_; }
 
     private:
-        entries *of_;
+        entries *of_ = nullptr;
     };
 
     explicit entries(kvl_cache_t *of)
@@ -1596,8 +1648,10 @@ public:
     kvl::entries entries() const { return kvl::entries(handle_.get()); }
     /* Writes all entries except objects to a file, which replaces an older one when it is complete. */
     kvl_transfer_t save(const char *path) const { return transferred(kvl_cache_save, path); }
+    kvl_transfer_t save(const std::string &path) const { return save(path.c_str()); }
     /* Stores the entries of a file that save() wrote, except those whose key has an entry. */
     kvl_transfer_t load(const char *path) const { return transferred(kvl_cache_load, path); }
+    kvl_transfer_t load(const std::string &path) const { return load(path.c_str()); }
     size_t size() const noexcept { return kvl_cache_len(handle_.get()); }
     uint64_t cost() const noexcept { return kvl_cache_cost(handle_.get()); }
     kvl_cache_t *get() const noexcept { return handle_.get(); }
@@ -1690,6 +1744,7 @@ public:
     template <class Function> void close(Function &&closed, std::optional<milliseconds> drain = std::nullopt) const
     {
         using closure = std::decay_t<Function>;
+        static_assert(std::is_invocable_v<closure &>, "the function is called without arguments");
         detail::raise_if_failed(kvl_tasks_close(
             handle_.get(), drain ? KVL_CLOSE_DRAIN : KVL_CLOSE_CANCEL, detail::count_of(drain, 0),
             [](void *data) noexcept { (*static_cast<closure *>(data))(); }, new closure(std::forward<Function>(closed)), detail::end<closure>));
@@ -1739,6 +1794,8 @@ public:
             std::decay_t<Progress> progress;
             void operator()(results are) { callback(std::move(are)); }
         };
+        static_assert(std::is_invocable_v<std::decay_t<Function> &, results>, "the callback is called with a kvl::results");
+        static_assert(std::is_invocable_v<std::decay_t<Progress> &, size_t, size_t, size_t>, "progress is called with three numbers of type size_t");
         const status s = kvl_options_set_progress(
             settings.get(),
             [](void *data, size_t done, size_t failed, size_t total) noexcept { static_cast<closure *>(data)->progress(done, failed, total); },

@@ -37,13 +37,21 @@ class redis final : public l2_server {
 public:
     /* Bytes are shared; objects stay in their process. */
     explicit redis(std::string url) : url_(std::move(url)) {}
+    /* A null pointer, which getenv() may return, is an empty URL: it fails the creation of the engine. */
+    explicit redis(const char *url) : url_(url != nullptr ? url : "") {}
     /* Objects are shared too. `encode(const kvl::value &)` returns the bytes of an object, or an optional of them; `decode(std::string_view)` returns the
        object that has the bytes, as a provider does. Both are called on threads of the library, several at a time. An object for which `encode` returns
        nothing or throws stays in its process; bytes for which `decode` returns nothing or throws are a miss. */
-    template <class Encode, class Decode> redis(std::string url, Encode encode, Decode decode)
-        : url_(std::move(url)),
-          functions_(std::make_shared<const functions>(
-              functions{std::move(encode), [decode = std::move(decode)](std::string_view bytes) { return value::of(decode(bytes)); }}))
+    template <class Encode, class Decode> redis(std::string url, Encode encode, Decode decode) : redis(std::move(url))
+    {
+        static_assert(std::is_invocable_v<Encode &, const value &>, "encode is called with a const kvl::value &");
+        static_assert(std::is_invocable_v<Decode &, std::string_view>, "decode is called with a std::string_view");
+        functions_ = std::make_shared<const functions>(
+            functions{[encode = std::move(encode)](const value &object) mutable { return text_of(encode(object)); },
+                      [decode = std::move(decode)](std::string_view bytes) mutable { return detail::answer_of(decode(bytes)).value_or(value()); }});
+    }
+    template <class Encode, class Decode> redis(const char *url, Encode encode, Decode decode)
+        : redis(std::string(url != nullptr ? url : ""), std::move(encode), std::move(decode))
     {
     }
 
@@ -70,6 +78,18 @@ private:
         std::function<std::optional<std::string>(const value &)> encode;
         std::function<value(std::string_view)> decode;
     };
+
+    /* What `encode` returned; nothing for a null pointer. */
+    template <class Text> static std::optional<std::string> text_of(Text &&bytes)
+    {
+        if constexpr (std::is_convertible_v<Text &&, const char *>) {
+            const char *text = bytes;
+            return text != nullptr ? std::optional<std::string>(text) : std::nullopt;
+        } else if constexpr (std::is_convertible_v<Text &&, std::string_view> && !std::is_convertible_v<Text &&, std::optional<std::string>>)
+            return std::string(static_cast<std::string_view>(bytes));
+        else
+            return std::forward<Text>(bytes);
+    }
 
     /* Its destructor ends the connection and does not free it: requests may still come, and the converter has a reference too. */
     class connection final : public l2_connection {

@@ -220,6 +220,53 @@ fn files_with_and_without_exceptions_can_be_linked_together() {
     }
 }
 
+/// Statements that do not compile, and a part of the sentence that says why.
+const REFUSED: &[(&str, &str)] = &[
+    ("kvl::cache{config}.put(\"k\", kvl::error(5, \"five\"))", "an error is not a value"),
+    ("kvl::cache{config}.put(\"k\", std::exception_ptr())", "an error is not a value"),
+    ("request.resolve(0, engine.fetch_all_wait({\"k\"}).value())", "is not a value"),
+    ("request.supply(\"k\", kvl::fetch())", "is not a value"),
+    ("config.load([&](std::string_view key) { return engine.fetch_future(key); })", "a future"),
+    ("const unsigned char *text = nullptr; request.resolve(0, text)", "pass a std::string_view"),
+    ("config.load([](const std::string &key) { return key; })", "load is called with a std::string_view"),
+    ("config.load([](std::string_view) {})", "returns the key's answer"),
+    ("config.removal_listener([](const kvl::result &) {})", "a removal listener is called with"),
+    ("config.validator([](std::string_view) {})", "a validator is called with"),
+    ("request.on_cancel([] {})", "the hook is called with the reason"),
+    ("engine.close([](int) {})", "the function is called without arguments"),
+    ("kvl::queue().on_wake([](int) {})", "the hook is called without arguments"),
+    ("(void)engine.fetch_all({\"k\"}, [](kvl::results) {}, [](size_t) {}, 1)", "progress is called with three numbers"),
+    ("config.set(\"cache.capacity\", 'x')", "a character is no number"),
+    ("config.set(\"cache.capacity\", std::vector<int>())", "the value of a setting is text"),
+    ("kvl::options().set(\"timeout_ms\", true)", "no setting of a fetch is a bool"),
+];
+
+#[test]
+fn l09b_what_can_never_work_does_not_compile_and_a_sentence_says_why() {
+    let source = installed().join("refused.cpp");
+    let program = "#include <kvlight.hpp>\nvoid call(kvl::tasks &engine, kvl::config &config, const kvl::request &request);\n\
+        void call(kvl::tasks &engine, kvl::config &config, const kvl::request &request)\n\
+        {\n    (void)engine, (void)config, (void)request;\n    STATEMENT;\n}\n";
+    fs::write(&source, program).expect("the target folder can be written");
+    for (compiler, standard) in [("g++", "-std=c++17"), ("clang++-19", "-std=c++20")] {
+        if Command::new(compiler).arg("--version").output().is_err() {
+            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{compiler} is missing, and CI runs every compiler");
+            eprintln!("NOT RUN: {compiler} is missing");
+            continue;
+        }
+        let compiled = |statement: &str| {
+            let mut command = Command::new(compiler);
+            command.args([standard, "-fsyntax-only", "-I"]).arg(here().join("include")).arg(format!("-DSTATEMENT={statement}"));
+            library::run(command.arg(&source))
+        };
+        compiled("engine.cache().clear()").expect("a statement that is right compiles");
+        for &(statement, sentence) in REFUSED {
+            let said = compiled(statement).expect_err(statement);
+            assert!(said.contains("static assertion failed") && said.contains(sentence), "{compiler}: {statement}: {said}");
+        }
+    }
+}
+
 #[test]
 fn macros_of_other_headers_do_no_harm() {
     let source = part("macros.cpp");

@@ -83,6 +83,14 @@ void rejected_calls_throw_a_message()
             CHECK(failure.status() < 0);
         }
     };
+    says("moved from", [] {
+        kvl::tasks engine(kvl::config().load([](std::string_view) { return "x"; }));
+        kvl::tasks moved(std::move(engine));
+        moved.join();
+        (void)engine.get("a");
+    });
+    says("problem() describes", [] { kvl::cache{kvl::config()}.touch("a", kvl::milliseconds(0)); });
+    says("kvl::config::provider()", [] { kvl::tasks tasks{kvl::config()}; });
     says("cache.capacity", [] { kvl::cache cache(kvl::config().set("cache.capacitty", 5)); });
     says("provider", [] { kvl::tasks tasks{kvl::config()}; });
     kvl::tasks tasks(kvl::config().load([](std::string_view) { return "x"; }));

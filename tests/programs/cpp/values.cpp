@@ -2,7 +2,12 @@
 #include "check.hpp"
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <memory_resource>
+#if defined(__cpp_lib_ranges)
+#include <algorithm>
+#include <ranges>
+#endif
 #include <unistd.h>
 
 namespace {
@@ -284,7 +289,33 @@ void f04_keys_are_views_of_strings_that_exist()
     static_assert(std::is_constructible_v<kvl::keys, created<std::string_view>> && std::is_constructible_v<kvl::keys, created<const char *>>);
     static_assert(std::is_constructible_v<kvl::keys, std::vector<std::string>> && !std::is_constructible_v<kvl::keys, std::vector<int>>);
     CHECK(kvl::keys(created<std::string_view>()).size() == 2 && kvl::keys({"a", "b", "c"}).size() == 3);
+    kvl::keys several{"a", "b"};
+    CHECK(kvl::keys(several).size() == 2 && kvl::keys(std::vector<std::string>(5)).size() == 5);
 }
+
+#if defined(__cpp_lib_ranges)
+void f04_any_range_of_strings_is_keys_and_results_are_a_range()
+{
+    static_assert(std::ranges::input_range<kvl::results> && std::ranges::input_range<const kvl::results> && std::ranges::input_range<kvl::entries>);
+    const std::vector<std::string> names{"a", "bb", "c"};
+    auto is_short = [](const std::string &name) { return name.size() == 1; };
+    auto short_names = names | std::views::filter(is_short);
+    kvl::tasks tasks(kvl::config().load([](std::string_view key) { return std::string(key); }));
+    const kvl::results found = tasks.fetch_all_wait(short_names).value();
+    std::string all;
+    for (kvl::result result : found | std::views::filter([](const kvl::result &is) { return is.key() != "a"; }))
+        all += result.bytes();
+    CHECK(found.size() == 2 && all == "c" && tasks.fetch_all_wait(names | std::views::filter(is_short))->size() == 2);
+    CHECK(std::ranges::count_if(found, [](const kvl::result &is) { return is.bytes() == is.key(); }) == 2);
+    kvl::cache cache = tasks.cache();
+    kvl::entries entries = cache.entries();
+    CHECK(std::ranges::distance(entries) == 2);
+    // Each element of such a range is the same string.
+    static_assert(!std::is_constructible_v<kvl::keys, std::ranges::istream_view<std::string>>);
+    static_assert(std::is_constructible_v<kvl::keys, decltype(short_names) &> && std::is_constructible_v<kvl::keys, decltype(names | std::views::reverse)>);
+    tasks.join();
+}
+#endif
 
 void s18_iteration_returns_all_entries_and_a_save_writes_them()
 {
@@ -305,6 +336,7 @@ void s18_iteration_returns_all_entries_and_a_save_writes_them()
     CHECK(none.begin() == none.end());
     std::string path = "/tmp/kvlight-cpp-" + std::to_string(getpid());
     CHECK(cache.save(path.c_str()).entries == 500);
+    CHECK(cache.save(path).entries == 500 && kvl::cache{kvl::config()}.load(path).entries == 500);
     CHECK(empty.load(path.c_str()).entries == 500 && empty.get("7")->bytes() == "7");
     CHECK(std::remove(path.c_str()) == 0);
 }
@@ -327,6 +359,9 @@ int main()
     l09b_a_negative_time_is_over_and_never_without_limit();
     l09a_a_number_above_the_range_of_int64_is_rejected();
     f04_keys_are_views_of_strings_that_exist();
+#if defined(__cpp_lib_ranges)
+    f04_any_range_of_strings_is_keys_and_results_are_a_range();
+#endif
     s18_iteration_returns_all_entries_and_a_save_writes_them();
     return done();
 }

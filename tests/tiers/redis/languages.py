@@ -168,6 +168,24 @@ def refuses(world, command, environment):
     assert said.startswith("refused") and "prefix" in said and "secret" not in said, said
 
 
+def refuses_null(world, command, environment):
+    """A null pointer in the place of the URL is refused, and does not end the program."""
+    said = world.worker("null", wait=False, command=command, environment=environment).first
+    assert said.startswith("refused") and "URL" in said, said
+
+
+def objects_without_bytes(world, command, environment):
+    """An object for which the program has no bytes stays in its process, and bytes that it cannot decode are a miss."""
+    server = world.server()
+    a, b = (world.worker(server.url(), command=command, environment=environment) for _ in range(2))
+    b.do("auto b")
+    for key, answer in (("x", "alone"), ("y", "broken")):
+        a.do(f"auto {answer}")
+        assert a.fetch(key)[1] == answer
+    eventually("what has bytes is in the server", lambda: is_entry(server, b"y"))
+    assert b.fetch("x")[1] == "b" and b.fetch("y")[1] == "b"
+
+
 def needs(world, command, environment):
     """If libkvlight_redis is missing, the error says where it was looked for and what helps. An empty variable counts as unset."""
     nowhere = {**environment, "KVL_REDIS_LIBRARY": "/nowhere/libkvlight_redis.so"}
@@ -250,6 +268,9 @@ def main():
         for ending in ENDING.get(name, []):
             stories.append((f"t17_{name}_has_no_thread_and_no_socket_after_{ending}", functools.partial(ends_whole, ending=ending)))
         if name == "cpp":
+            stories.append((f"t18_{name}_says_what_is_wrong_with_a_null_url", refuses_null))
+            stories.append((f"t18_{name}_says_what_is_wrong_with_a_null_url_for_bytes", with_bytes(refuses_null)))
+            stories.append((f"t13_{name}_bytes_without_an_object_are_a_miss", objects_without_bytes))
             stories.append((f"t15_{name}_processes_share_bytes", with_bytes(shares)))
             stories.append((f"t17_{name}_has_no_thread_and_no_socket_after_join", with_bytes(functools.partial(ends_whole, ending="leave"))))
             stories.append((f"t17_{name}_engines_of_one_config_have_a_connection_each", with_bytes(engines_of_one_config)))

@@ -1,5 +1,6 @@
 // A process with an engine of kvlight.hpp and a kvl::redis, driven by commands on its input, like worker.c: `cpp [bytes] URL`. Its values are
-// objects; with `bytes` they are texts, for which kvl::redis needs no functions. Its other commands are about engines, all of one configuration:
+// objects; with `bytes` they are texts, for which kvl::redis needs no functions. The URL `null` stands for a null pointer. An object `alone` has no
+// bytes, and the bytes `broken` are no object. Its other commands are about engines, all of one configuration:
 //
 //     leave      ends the engine and its connection, but not the process: by the destructor, or with `bytes` by join()
 //     another    creates another engine, which the next commands are for
@@ -20,13 +21,16 @@ struct row {
     std::string from;
 };
 
-std::string encoded(const kvl::value &value)
+const char *encoded(const kvl::value &value)
 {
-    return value.get<row>()->from;
+    const auto object = value.get<row>();
+    return object->from == "alone" ? nullptr : object->from.c_str();
 }
 
-std::shared_ptr<row> decoded(std::string_view bytes)
+kvl::expected<std::shared_ptr<row>> decoded(std::string_view bytes)
 {
+    if (bytes == "broken")
+        return kvl::error(0, "broken");
     return std::make_shared<row>(row{std::string(bytes)});
 }
 
@@ -63,7 +67,7 @@ void fetch(const kvl::tasks &tasks, const std::string &key)
 int main(int count, char **arguments)
 {
     const bool has_bytes = count > 2;
-    const char *url = arguments[count - 1];
+    const char *url = arguments[count - 1] == std::string("null") ? nullptr : arguments[count - 1];
     kvl::config config;
     config.set("cache.ttl_ms", std::chrono::hours(1)).set("timeout_ms", std::chrono::seconds(20)).set("l2.timeout_ms", std::chrono::seconds(10));
     if (has_bytes)
