@@ -325,9 +325,9 @@ template <class Integer> constexpr bool exceeds_int64(Integer value) noexcept
 }
 
 /* Sets a setting of a configuration or of options. A refused value is not lost: problem() describes it, and creating or fetching reports it. */
-template <auto Text, auto Integer, auto Real, class Handle, class Value> void set(Handle *where, const setting_text &name, const Value &value)
+template <auto Text, auto Integer, auto Real, class Settings, class Given> void set(Settings *where, const setting_text &name, const Given &value)
 {
-    using given = std::decay_t<const Value &>;
+    using given = std::decay_t<const Given &>;
     static_assert(!is_character<given>, "a character is no number: state the setting as text, or convert the character to an int");
     if constexpr (std::is_same_v<given, bool>) {
         Text(where, name.get(), value ? "true" : "false");
@@ -347,15 +347,15 @@ template <auto Text, auto Integer, auto Real, class Handle, class Value> void se
             Text(where, name.get(), ("a time of " + std::to_string(count) + (in_us ? " us" : " ms")).c_str());
         else
             Integer(where, name.get(), count);
-    } else if constexpr (std::is_convertible_v<const Value &, const char *>) {
+    } else if constexpr (std::is_convertible_v<const Given &, const char *>) {
         const char *text = value;
         Text(where, name.get(), setting_text(text).get());
-    } else if constexpr (std::is_convertible_v<const Value &, const std::string &>) {
+    } else if constexpr (std::is_convertible_v<const Given &, const std::string &>) {
         Text(where, name.get(), setting_text(static_cast<const std::string &>(value)).get());
-    } else if constexpr (std::is_convertible_v<const Value &, std::string_view>) {
+    } else if constexpr (std::is_convertible_v<const Given &, std::string_view>) {
         Text(where, name.get(), setting_text(static_cast<std::string_view>(value)).get());
     } else {
-        static_assert(never<Value>, "the value of a setting is text, a bool, a number or a std::chrono::duration");
+        static_assert(never<Given>, "the value of a setting is text, a bool, a number or a std::chrono::duration");
     }
 }
 
