@@ -70,14 +70,19 @@ function M.text(what, value)
   return value
 end
 
--- Returns a whole number; nil stands for `default`.
-function M.whole(what, value, default)
+-- Returns a whole number; nil stands for `default`. `level` is that of error().
+function M.whole(what, value, default, level)
   if value == nil then
     return default
   elseif type(value) ~= "number" or value % 1 ~= 0 or math.abs(value) >= 2 ^ 53 then
-    error(("kvlight: %s must be a whole number, not %s"):format(what, type(value) == "number" and tostring(value) or "a " .. type(value)), 0)
+    error(("kvlight: %s must be a whole number, not %s"):format(what, type(value) == "number" and tostring(value) or "a " .. type(value)), level or 0)
   end
   return value
+end
+
+-- Whether a value is the error that the cache is closed.
+function M.is_closed(value)
+  return getmetatable(value) == Error and value.status == K.ERR_CLOSED
 end
 
 -- Returns a status, or raises the error that it stands for.
@@ -98,9 +103,8 @@ function M.failure(message, code, terms)
   end
   if type(message) ~= "string" then
     error("kvlight: the message of a failure must be a string, not a " .. type(message), 2)
-  elseif code ~= nil and (type(code) ~= "number" or code % 1 ~= 0 or math.abs(code) >= 2 ^ 53) then
-    error("kvlight: the code of a failure must be a whole number, not " .. (type(code) == "number" and tostring(code) or "a " .. type(code)), 2)
   end
+  M.whole("the code of a failure", code, 0, 3)
   local after = terms.retry_after_ms
   if after ~= nil and not (type(after) == "number" and after >= 0 and after < 2 ^ 53) then
     error("kvlight: retry_after_ms must be a number of milliseconds", 2)

@@ -177,7 +177,9 @@ function Request:provide(provider, report)
   end
   if not ok then
     local is_told = self.open > 0
-    if not pcall(self.finish_error, self, rows) or not is_told then
+    is_told = pcall(self.finish_error, self, rows) and is_told
+    -- That the cache was closed meanwhile is no error of the provider.
+    if not is_told and not library.is_closed(rows) then
       report(rows)
     end
   end

@@ -24,6 +24,17 @@ local function current()
   return coroutine.running() or "main"
 end
 
+-- Whether poll() has called this, also through coroutines. A coroutine that is suspended or dead has yielded in poll(), or was abandoned there.
+local function is_polling(self)
+  for thread in pairs(self.polling) do
+    local status = thread == "main" and "normal" or coroutine.status(thread)
+    if status == "normal" or status == "running" then
+      return true
+    end
+  end
+  return false
+end
+
 -- ---- Fetches -------------------------------------------------------------------------------------------------------
 
 local Fetch = {}
@@ -38,7 +49,10 @@ end
 function Fetch:wait()
   local tasks = self.tasks
   if not self.is_done and #tasks.providing > 0 and not tasks.wait and not can_yield() then
-    tasks:_check_can_end(self)
+    tasks:poll() -- an outcome that needs no provider, such as a fallback, is in the queue already
+    if not self.is_done then
+      tasks:_check_can_end(self)
+    end
   end
   while not self.is_done do
     tasks:_wait(self)
@@ -107,13 +121,14 @@ local function free_handles(handles)
 end
 
 local function print_error(message)
-  io.stderr:write("kvlight: a function given to start(), `dropped` or the second tier raised ", message, "\n")
+  io.stderr:write("kvlight: the provider, a function given to start(), `dropped` or the second tier raised ", message, "\n")
 end
 
 -- Creates the cache. The settings are those of docs/CONFIGURATION.md, and these:
 --   provider  is called with a list of keys and the Request. It returns { key = value }, or nothing to answer later.
 --   dropped   is called with each value that is not a string once neither the cache nor a fetch holds it any longer.
---   on_error  is called with errors of functions passed to start(), of `dropped` and of the second tier. Without it they are printed.
+--   on_error  is called with errors of functions passed to start(), of `dropped` and of the second tier, and with errors of the provider that no caller
+--             receives. Without it they are printed.
 --   second_tier  is a store in which keys are looked up before the provider is called, and which several processes may share: see kvlight.second_tier.
 --   l2_url       instead of second_tier: a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs libkvlight_redis;
 --                the options of the URL are those of kvlight_redis.h. poll() waits for the server while it serves a request.
@@ -438,7 +453,7 @@ function Tasks:put(key, value, terms)
     C.kvl_value_release(handle)
     return status
   end)
-  if self.polls == 0 or not self.polling[current()] then
+  if self.polls == 0 or not is_polling(self) then
     self:poll()
   end
   return status == K.OK

@@ -656,6 +656,53 @@ scenario("s20 puts release values although a coroutine was abandoned inside poll
     held = held + 1
   end
   equal(held < 10, true, held .. " values are held")
+  tasks:close()
+end)
+
+scenario("s20 puts of coroutines that poll() has resumed do not poll inside it", function()
+  local tasks = echo()
+  local deepest = 0
+  local poll = tasks.poll
+  function tasks.poll(...)
+    deepest = math.max(deepest, tasks.polls)
+    return poll(...)
+  end
+  for i = 1, 100 do
+    coroutine.wrap(function()
+      local here = coroutine.running()
+      tasks:start("key " .. i, nil, function() coroutine.resume(here) end)
+      coroutine.yield()
+      tasks:put("other " .. i, "a value")
+    end)()
+  end
+  while next(tasks.fetches) do
+    tasks:poll(100)
+  end
+  equal(deepest, 0, "nested calls of poll()")
+  tasks:close()
+end)
+
+scenario("f21 a fetch for the provider's own key that ends without a provider is not refused", function()
+  local tasks, missing
+  tasks = echo { provider = function(keys)
+    local ok, value = pcall(tasks.fetch, tasks, keys[1], { read = "cache_only" })
+    missing = ok and value == nil
+    return { [keys[1]] = "a value" }
+  end }
+  equal(tasks:fetch "a", "a value", "the value")
+  equal(missing, true, "the lookup inside the provider")
+  tasks:close()
+end)
+
+scenario("l05 a provider that closes the cache reports nothing", function()
+  local reported = 0
+  local tasks
+  tasks = echo { on_error = function() reported = reported + 1 end, provider = function(keys)
+    tasks:close()
+    return { [keys[1]] = "a value" }
+  end }
+  equal(tasks:results({ "a" })[1].status, K.ERR_CLOSED, "the status")
+  equal(reported, 0, "reported errors")
 end)
 
 scenario("f15 the first answer of a key counts, and later ones say so", function()
@@ -697,7 +744,7 @@ scenario("l09 what would be cut, rounded or taken for something else is refused"
     equal(tostring(reason):find(text, 1, true) ~= nil, true, tostring(reason))
   end
   tasks:put("a", "old")
-  refused("a path must not contain", tasks.save, os.tmpname() .. "\0x")
+  refused("a path must not contain", tasks.save, "x\0y")
   refused("a path must be a string", tasks.load)
   refused("ttl_ms must be a whole number, not 1.5", tasks.put, "a", "new", { ttl_ms = 1.5 })
   refused("ttl_ms must be a whole number, not a boolean", tasks.put, "a", "new", { ttl_ms = true })
