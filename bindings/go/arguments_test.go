@@ -17,6 +17,12 @@ func Test_l09_strings_with_a_nul_are_refused(t *testing.T) {
 			t.Error(part, err)
 		}
 	}
+	sharing := kvlight.Sharing[string]{URL: "redis://localhost/?prefix=a\x00b"}
+	sharing.Encode = func(value string) ([]byte, error) { return []byte(value), nil }
+	sharing.Decode = func(bytes []byte) (string, error) { return string(bytes), nil }
+	if _, err := kvlight.New(echo, nil, kvlight.ShareThrough(sharing)); !errors.Is(err, kvlight.ErrBadValue) || !strings.Contains(err.Error(), "NUL") {
+		t.Error("URL:", err)
+	}
 	tasks := openTasks(t, echo, nil)
 	defer tasks.Close()
 	for part, settings := range map[string]kvlight.Settings{"name": {"timeout_ms\x00x": 5}, "value": {"read": "normal\x00x"}} {

@@ -123,14 +123,14 @@ func (e *engine[V]) end(tasks *C.kvl_tasks_t, queue *C.kvl_queue_t) {
 	} else {
 		C.kvl_queue_free(queue)
 	}
-	e.drops.wait()
-	if w := e.recycled.Swap(nil); w != nil {
-		w.id.Delete()
-	}
 	e.cancels.Range(func(_, cancel any) bool {
 		cancel.(context.CancelFunc)()
 		return true
 	})
+	if w := e.recycled.Swap(nil); w != nil {
+		w.id.Delete()
+	}
+	e.drops.wait()
 }
 
 // enter marks the goroutine as inside a function of the program for which close waits. It returns the function that ends that.

@@ -20,7 +20,6 @@ import "C"
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -28,8 +27,8 @@ import (
 )
 
 // Provider loads keys. A key that is not in the returned map is absent. An error fails all keys; a KeyErrors fails only those in it. The context is
-// cancelled once no caller waits for the keys any longer, or the attempt has timed out: its deadline is that of "attempt_timeout_ms". It has neither the
-// deadline nor the values of a caller's context, since a request may be for several callers.
+// cancelled once no caller waits for the keys any longer, or the attempt has timed out: its deadline is that of "attempt_timeout_ms", and its Err is
+// context.Canceled in both cases. It has neither the deadline nor the values of a caller's context, since a request may be for several callers.
 type Provider[V any] func(ctx context.Context, keys []string) (map[string]V, error)
 
 // Tasks is a cache with a provider. Its methods may be called from any goroutine. A copy of a Tasks is the same cache. A Tasks that becomes unreachable
@@ -59,8 +58,8 @@ type Result[V any] struct {
 }
 
 var (
-	errNoProvider = errors.New("kvlight: the provider is nil")
-	errNoOption   = errors.New("kvlight: an option is nil")
+	errNoProvider = fmt.Errorf("kvlight: the provider is nil: %w", ErrInvalidArg)
+	errNoOption   = fmt.Errorf("kvlight: an option is nil: %w", ErrInvalidArg)
 	errNoContext  = fmt.Errorf("kvlight: the context is nil: %w", ErrInvalidArg)
 )
 

@@ -373,6 +373,15 @@ func Test_l05_many_goroutines_close_during_fetches(t *testing.T) {
 
 // ---- Memory ----
 
+// settledBytes returns the memory of the process without the free pages of Go's heap: Go decides when to return those.
+func settledBytes() int {
+	runtime.GC()
+	runtime.GC()
+	var heap runtime.MemStats
+	runtime.ReadMemStats(&heap)
+	return residentBytes() - int(heap.HeapSys-heap.HeapReleased) + int(heap.HeapAlloc)
+}
+
 func residentBytes() int {
 	text, _ := os.ReadFile("/proc/self/statm")
 	pages, _ := strconv.Atoi(strings.Fields(string(text))[1])
@@ -442,22 +451,14 @@ func Test_l08_memory_is_flat_over_gets_loads_options_and_failures(t *testing.T) 
 			}
 		},
 	} {
-		settled := func() int {
-			runtime.GC()
-			runtime.GC()
-			var heap runtime.MemStats
-			runtime.ReadMemStats(&heap)
-			// Go decides when to return the free pages of its heap, so this does not count them.
-			return residentBytes() - int(heap.HeapSys-heap.HeapReleased) + int(heap.HeapAlloc)
-		}
 		for i := 0; i < calls && i < 100_000; i++ {
 			work(i)
 		}
-		before := settled()
+		before := settledBytes()
 		for i := 0; i < calls; i++ {
 			work(calls + i)
 		}
-		if growth := settled() - before; growth > 4<<20 {
+		if growth := settledBytes() - before; growth > 4<<20 {
 			t.Errorf("%s: %.1f bytes for each call", name, float64(growth)/float64(calls))
 		}
 	}

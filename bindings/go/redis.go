@@ -39,6 +39,9 @@ func redisPaths() []string {
 }
 
 func openRedis(url string) (*redisTier, error) {
+	if strings.IndexByte(url, 0) >= 0 {
+		return nil, errNULInURL
+	}
 	// dlerror returns the last error of its own thread, so it must run on the thread of dlopen.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -60,9 +63,6 @@ func openRedis(url string) (*redisTier, error) {
 }
 
 func (t *redisTier) connect(url string) error {
-	if strings.IndexByte(url, 0) >= 0 {
-		return errNULInURL
-	}
 	text := C.CString(url)
 	defer C.free(unsafe.Pointer(text))
 	var problem *C.kvl_error_t

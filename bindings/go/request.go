@@ -96,6 +96,7 @@ func marksOf(err error, all marks) marks {
 func (r *Request[V]) Keys() []string { return append([]string(nil), r.keys...) }
 
 // Context returns a context that is cancelled once no caller waits for the request any longer, or its attempt has timed out: that is its deadline.
+// Its Err is context.Canceled in both cases.
 func (r *Request[V]) Context() context.Context { return r.ctx }
 
 // Attempt returns the number of the i-th key's attempt, from 1; 0 once the request is finished.

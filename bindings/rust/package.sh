@@ -1,6 +1,6 @@
 #!/bin/sh
 # Creates FOLDER/rust/kvlight-VERSION.crate, the archive that `cargo publish` would upload: `package.sh FOLDER`. It contains the files that
-# git knows or would add, as they are now.
+# git knows or would add, as they are now; outside of a checkout all files.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)

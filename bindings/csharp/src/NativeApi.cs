@@ -40,7 +40,7 @@ namespace Kvlight
         internal const int ERR_NULL_POINTER = -2;
         /// <summary>no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings</summary>
         internal const int ERR_UNKNOWN_KEY = -3;
-        /// <summary>a setting, or a term of an answer (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another</summary>
+        /// <summary>a setting, or a term of an answer or a put (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another</summary>
         internal const int ERR_BAD_VALUE = -4;
         /// <summary>the runtime has been freed</summary>
         internal const int ERR_INVALID_HANDLE = -5;

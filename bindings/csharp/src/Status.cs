@@ -35,7 +35,7 @@ namespace Kvlight
         ErrNullPointer = -2,
         /// <summary>no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings</summary>
         ErrUnknownKey = -3,
-        /// <summary>a setting, or a term of an answer (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another</summary>
+        /// <summary>a setting, or a term of an answer or a put (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another</summary>
         ErrBadValue = -4,
         /// <summary>the runtime has been freed</summary>
         ErrInvalidHandle = -5,

@@ -25,6 +25,10 @@ edition = "2024"
 
 [dependencies]
 kvlight = { path = "../kvlight" }
+
+# A million calls take long without it.
+[profile.dev]
+opt-level = 1
 TOML
 # So that no other versions of the dependencies are looked for, which needs a network.
 cp "$work/kvlight/Cargo.lock" .
@@ -45,7 +49,7 @@ cargo test --test typed_flat
 echo "ok - the memory stays flat"
 
 # Cargo leaves a folder with its own Cargo.toml out of a crate.
-mkdir -p "$work/kvlight/examples"
-cp -r "$top/examples/rust" "$work/kvlight/examples/"
+mkdir -p "$work/kvlight/examples/rust"
+(cd "$top/examples/rust" && cp -r Cargo.toml Cargo.lock src tests "$work/kvlight/examples/rust/")
 cargo test --manifest-path "$work/kvlight/examples/rust/Cargo.toml"
 echo "ok - the tests of the example"

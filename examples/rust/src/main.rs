@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("http://{}/articles/7", listener.local_addr()?);
     let interrupted = async { tokio::signal::ctrl_c().await.expect("the signal can be handled") };
     axum::serve(listener, service(articles.clone())).with_graceful_shutdown(interrupted).await?;
-    // It waits for threads of the cache, so it must not run on a thread of the runtime.
+    // `shut_down` waits for threads of the cache, so it must not run on a thread of the runtime.
     tokio::task::spawn_blocking(|| articles.shut_down()).await?;
     Ok(())
 }

@@ -196,6 +196,6 @@ async fn the_program_serves_until_it_is_interrupted() {
     client.read_to_string(&mut response).await.expect("a response");
     assert!(response.starts_with("HTTP/1.1 200 ") && response.ends_with(r#"{"title":"Article 7"}"#), "{response}");
     let id = program.id().expect("the program runs").to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().await.expect("kill exists").success());
+    assert!(Command::new("sh").args(["-c", "kill -INT $0", &id]).status().await.expect("a shell").success());
     assert!(program.wait().await.expect("a status").success());
 }

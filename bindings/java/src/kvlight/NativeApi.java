@@ -38,7 +38,7 @@ final class NativeApi {
     static final int ERR_NULL_POINTER = -2;
     /** no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings */
     static final int ERR_UNKNOWN_KEY = -3;
-    /** a setting, or a term of an answer (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another */
+    /** a setting, or a term of an answer or a put (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another */
     static final int ERR_BAD_VALUE = -4;
     /** the runtime has been freed */
     static final int ERR_INVALID_HANDLE = -5;

@@ -34,7 +34,7 @@ public enum Status {
     ERR_NULL_POINTER(-2),
     /** No setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings. */
     ERR_UNKNOWN_KEY(-3),
-    /** A setting, or a term of an answer (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another. */
+    /** A setting, or a term of an answer or a put (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another. */
     ERR_BAD_VALUE(-4),
     /** The runtime has been freed. */
     ERR_INVALID_HANDLE(-5),

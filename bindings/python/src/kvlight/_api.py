@@ -58,7 +58,7 @@ class Status(IntEnum):
     """no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings"""
 
     ERR_BAD_VALUE = -4
-    """a setting, or a term of an answer (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another"""
+    """a setting, or a term of an answer or a put (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another"""
 
     ERR_INVALID_HANDLE = -5
     """the runtime has been freed"""

@@ -21,7 +21,7 @@ module Kvlight
   ERR_INVALID_ARG = -1 # an argument is out of range or has unknown flags
   ERR_NULL_POINTER = -2 # a pointer that must not be NULL is NULL
   ERR_UNKNOWN_KEY = -3 # no setting has this name, or a fetch cannot set it: docs/CONFIGURATION.md and kvl_config_keys_json() list all settings
-  ERR_BAD_VALUE = -4 # a setting, or a term of an answer (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another
+  ERR_BAD_VALUE = -4 # a setting, or a term of an answer or a put (TTL, stale TTL, priority, cost, version, tags), has the wrong type, is out of range, or contradicts another
   ERR_INVALID_HANDLE = -5 # the runtime has been freed
   ERR_KEY_TOO_LONG = -6 # the key is longer than 65,535 bytes (KVL_KEY_MAX)
   ERR_WRONG_KIND = -7 # the value or the request is not of the kind that this function needs: an object has no bytes, for example
