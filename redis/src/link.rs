@@ -335,7 +335,9 @@ async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> R
         }
         Some(reply) => match bytes(reply).map(Epoch::try_from) {
             Some(Ok(other)) => Ok(other),
-            Some(Err(_)) => Err(format!("The epoch in the server is damaged: delete the key {}.", String::from_utf8_lossy(&worker.names.epoch))),
+            Some(Err(_)) => {
+                Err(format!("The epoch in the server is damaged: delete the key {}.", String::from_utf8_lossy(&worker.names.epoch)))
+            }
             None => Err(refusal("SET", reply)),
         },
         None => Err("The server did not reply.".to_owned()),
