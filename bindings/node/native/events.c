@@ -153,17 +153,25 @@ static napi_value request_to_js(Engine *engine, kvl_request_t *handle, double *o
     return list.array;
 }
 
-/* drain(max): up to `max` events, as three elements each: kind, ID and payload. */
-napi_value engine_drain(napi_env env, napi_callback_info info)
+/* Returns the engine of a method whose argument is the number `max`; NULL with an exception if it is not called like that. */
+static Engine *engine_and_max(napi_env env, napi_callback_info info, uint32_t *max)
 {
     size_t n = 1;
     napi_value arg, this;
-    void *data;
+    void *engine;
+    if (napi_get_cb_info(env, info, &n, &arg, &this, NULL) != napi_ok || napi_unwrap(env, this, &engine) != napi_ok
+        || napi_get_value_uint32(env, arg, max) != napi_ok)
+        return (Engine *)throw_napi_error(env);
+    return engine;
+}
+
+/* drain(max): up to `max` events, as three elements each: kind, ID and payload. */
+napi_value engine_drain(napi_env env, napi_callback_info info)
+{
     uint32_t max;
-    TRY(env, napi_get_cb_info(env, info, &n, &arg, &this, NULL));
-    TRY(env, napi_unwrap(env, this, &data));
-    TRY(env, napi_get_value_uint32(env, arg, &max));
-    Engine *engine = data;
+    Engine *engine = engine_and_max(env, info, &max);
+    if (!engine)
+        return NULL;
     List list = list_new(env);
     kvl_event_t event;
     while (engine->queue && list.n < 3 * max && kvl_queue_next(engine->queue, 0, &event, sizeof event) == KVL_OK) {
@@ -195,14 +203,10 @@ napi_value engine_drain(napi_env env, napi_callback_info info)
 /* takeDropped(max): the IDs of up to `max` objects that the library has dropped. */
 napi_value engine_take_dropped(napi_env env, napi_callback_info info)
 {
-    size_t n = 1;
-    napi_value arg, this;
-    void *data;
     uint32_t max;
-    TRY(env, napi_get_cb_info(env, info, &n, &arg, &this, NULL));
-    TRY(env, napi_unwrap(env, this, &data));
-    TRY(env, napi_get_value_uint32(env, arg, &max));
-    Engine *engine = data;
+    Engine *engine = engine_and_max(env, info, &max);
+    if (!engine)
+        return NULL;
     List ids = list_new(env);
     kvl_event_t event;
     while (engine->drops && ids.n < max && kvl_queue_next(engine->drops, 0, &event, sizeof event) == KVL_OK)
