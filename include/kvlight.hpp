@@ -279,13 +279,17 @@ template <class Type, auto End> using owned = std::unique_ptr<Type, ender<Type, 
 class setting_text {
 public:
     setting_text(const char *text) noexcept : text_(text != nullptr ? text : "nullptr") {}
-    setting_text(const std::string &text) noexcept : text_(text.c_str()) {}
-    setting_text(std::string_view text) : copy_(text), text_(copy_.c_str()) {}
+    setting_text(const std::string &text) noexcept : text_(whole(text) ? text.c_str() : cut) {}
+    setting_text(std::string_view text) : copy_(whole(text) ? text : cut), text_(copy_.c_str()) {}
     setting_text(const setting_text &) = delete;
     setting_text &operator=(const setting_text &) = delete;
     const char *get() const noexcept { return text_; }
 
 private:
+    /* C would read only what is before a NUL. Nothing has this name or value, so it is refused and appears in the message. */
+    static constexpr const char *cut = "a text with a NUL";
+    static bool whole(std::string_view text) noexcept { return text.find('\0') == text.npos; }
+
     std::string copy_;
     const char *text_;
 };
@@ -402,16 +406,15 @@ public:
     /* Creates an error from an exception, a std::exception_ptr, a std::error_code, text, or a std::unexpected of one of these. */
     template <class Failure> static error of_any(const Failure &why)
     {
-#if KVL_EXCEPTIONS
-        if constexpr (std::is_base_of_v<std::exception, Failure>)
-            return error(std::make_exception_ptr(why));
-        else
-#else
-        if constexpr (std::is_base_of_v<std::exception, Failure>)
-            return error(0, why.what());
-        else
+        if constexpr (std::is_base_of_v<std::exception, Failure>) {
+#if KVL_EXCEPTIONS && KVL_RTTI
+            /* A copy of a reference to a base class would lose the exception's own type and text. */
+            if constexpr (std::is_copy_constructible_v<Failure>)
+                if (typeid(why) == typeid(Failure))
+                    return error(std::make_exception_ptr(why));
 #endif
-        if constexpr (std::is_convertible_v<const Failure &, std::string_view>)
+            return error(0, why.what());
+        } else if constexpr (std::is_convertible_v<const Failure &, std::string_view>)
             return error(0, why);
         else if constexpr (std::is_same_v<Failure, std::error_code>)
             return error(why.value(), why.message());
@@ -1648,10 +1651,10 @@ public:
     kvl::entries entries() const { return kvl::entries(handle_.get()); }
     /* Writes all entries except objects to a file, which replaces an older one when it is complete. */
     kvl_transfer_t save(const char *path) const { return transferred(kvl_cache_save, path); }
-    kvl_transfer_t save(const std::string &path) const { return save(path.c_str()); }
+    kvl_transfer_t save(const std::string &path) const { return save(whole(path)); }
     /* Stores the entries of a file that save() wrote, except those whose key has an entry. */
     kvl_transfer_t load(const char *path) const { return transferred(kvl_cache_load, path); }
-    kvl_transfer_t load(const std::string &path) const { return load(path.c_str()); }
+    kvl_transfer_t load(const std::string &path) const { return load(whole(path)); }
     size_t size() const noexcept { return kvl_cache_len(handle_.get()); }
     uint64_t cost() const noexcept { return kvl_cache_cost(handle_.get()); }
     kvl_cache_t *get() const noexcept { return handle_.get(); }
@@ -1666,6 +1669,13 @@ public:
     }
 
 private:
+    /* C would read only what is before a NUL, and so another file. */
+    static const char *whole(const std::string &path)
+    {
+        if (path.find('\0') != path.npos)
+            error::of(KVL_ERR_INVALID_ARG, "the path contains a NUL").raise();
+        return path.c_str();
+    }
     template <class Call> kvl_transfer_t transferred(Call call, const char *path) const
     {
         kvl_transfer_t done{};

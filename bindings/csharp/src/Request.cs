@@ -201,8 +201,8 @@ namespace Kvlight
         [ThreadStatic]
         private static object running;
 
-        /// <summary>Whether this thread runs a provider of these Tasks that has the key still to answer. To wait for the key on this thread could
-        /// never end.</summary>
+        /// <summary>Whether this thread runs a provider of these Tasks that has the key still to answer. A wait for the key on this thread would
+        /// keep it from doing so.</summary>
         internal static bool IsAnswering(Tasks<K, V> tasks, K key)
         {
             for (var request = running as Request<K, V>; request != null; request = request.outer as Request<K, V>)

@@ -118,13 +118,18 @@ namespace Kvlight
         /// <exception cref="KvlightException">Status.ErrReentrant: the provider, on its thread, waits for a key that it is to answer itself.</exception>
         public V Fetch(K key, FetchOptions options = null, CancellationToken cancellationToken = default(CancellationToken))
         {
-            Task<V> fetched = FetchAsync(key, options, cancellationToken);
-            if (!fetched.IsCompleted && Request<K, V>.IsAnswering(this, key))
+            if (!Request<K, V>.IsAnswering(this, key))
+                return FetchAsync(key, options, cancellationToken).GetAwaiter().GetResult();
+            using (var refusal = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
             {
-                throw KvlightException.Of(NativeApi.ERR_REENTRANT,
-                    "kvlight: the provider waits for a key that it is to answer itself, so this wait could never end", null);
+                Task<V> fetched = FetchAsync(key, options, refusal.Token);
+                if (fetched.IsCompleted)
+                    return fetched.GetAwaiter().GetResult();
+                refusal.Cancel();
+                // Nobody else looks at its exception.
+                fetched.ContinueWith(ended => ended.Exception, TaskContinuationOptions.OnlyOnFaulted);
+                throw KvlightException.Of(NativeApi.ERR_REENTRANT, "kvlight: the provider waits for a key that it is to answer itself", null);
             }
-            return fetched.GetAwaiter().GetResult();
         }
 
         /// <summary>Fetches several keys.</summary>

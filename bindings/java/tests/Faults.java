@@ -360,6 +360,21 @@ final class Faults {
                 Tap.equal(List.copyOf(refused), Collections.nCopies(4, Status.ERR_REENTRANT), "the statuses");
             }
         });
+        tap.test("f21 a provider that refreshes a key may fetch it beside others", () -> {
+            AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
+            CompletableFuture<List<String>> seen = new CompletableFuture<>();
+            try (Tasks<String, String> tasks = Scenarios.config().loadOne(key -> {
+                if (key.equals("a")) {
+                    seen.complete(self.get().fetchAllWait(List.of("a", "z")));
+                }
+                return key.toUpperCase();
+            })) {
+                self.set(tasks);
+                tasks.put("a", "old");
+                tasks.refresh(List.of("a"));
+                Tap.equal(seen.get(60, java.util.concurrent.TimeUnit.SECONDS), List.of("old", "Z"), "the values");
+            }
+        });
         tap.test("f21 hundreds of callbacks may wait for fetches at the same time", () -> {
             java.util.concurrent.CountDownLatch gate = new java.util.concurrent.CountDownLatch(1);
             try (Tasks<String, String> tasks = Scenarios.config().tasksMaxRunning(8).loadOne(key -> {
@@ -649,9 +664,13 @@ final class Faults {
             }
         });
         tap.test("l08 the thread for what is dropped ends when nothing is open", () -> {
-            long before = cleaners();
-            usedApart();
-            Tap.collectedUntil(() -> cleaners() <= before, "the thread stays");
+            // The cache keeps the thread of this class loader.
+            try (Cache<String, String> cache = Scenarios.config().cache()) {
+                Tap.collectedUntil(() -> cleaners() == 1, "the threads of earlier class loaders stay");
+                usedApart();
+                Tap.collectedUntil(() -> cleaners() == 1, "the thread stays");
+                Tap.check(cache.size() == 0, "the cache is open");
+            }
         });
         tap.test("a request that is dropped unfinished fails its open keys", () -> {
             try (Tasks<String, String> tasks = Scenarios.config().provide(request -> request.resolve("a", "A"))) {

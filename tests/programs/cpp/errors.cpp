@@ -150,8 +150,12 @@ void f17_an_error_in_any_form_fails_its_key_and_is_never_stored()
         CHECK(asked.resolve(4, kvl::expected<std::optional<maybe>>(std::optional<maybe>(five))) == KVL_OK);
         CHECK(asked.resolve(5, std::make_error_code(std::errc::timed_out)) == KVL_OK && asked.resolve(6, std::runtime_error("thrown")) == KVL_OK);
         CHECK(asked.supply("h", maybe("good")) == KVL_OK && asked.supply("i", std::optional<maybe>()) == KVL_OK);
+        // A reference to a base class: the text of the exception stays.
+        const std::runtime_error caught("caught");
+        CHECK(asked.resolve(9, static_cast<const std::exception &>(caught)) == KVL_OK);
     }));
-    kvl::results found = tasks.fetch_all_wait({"a", "b", "c", "d", "e", "f", "g", "h", "i"}).value();
+    kvl::results found = tasks.fetch_all_wait({"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}).value();
+    CHECK(found[9].error_or(KVL_OK).message() == std::string("caught"));
     for (size_t i = 0; i < 5; i++)
         CHECK(found[i].failed() && found[i].error_or(KVL_OK).code() == 5 && found[i].error_or(KVL_OK).message() == std::string("five"));
     CHECK(found[5].error_or(KVL_OK).code() == static_cast<int>(std::errc::timed_out) && found[6].error_or(KVL_OK).message() == std::string("thrown"));

@@ -235,6 +235,22 @@ void l09b_a_setting_can_be_a_string()
     config.set(name, value).set(std::string_view("cache.capacity"), 5).set(std::string("cache.ttl_ms"), std::chrono::seconds(1));
     CHECK(config.problem() == nullptr && kvl::config().set(name, value).set(std::string("cache.seed"), 7u).problem() == nullptr);
     CHECK(kvl::options().set(std::string("read"), std::string("no_store")).set(std::string("timeout_ms"), 5).problem() == nullptr);
+    // C would read only what is before the NUL.
+    const std::string cut("lru\0x", 5);
+    CHECK(kvl::config().set("cache.policy", cut).problem() != nullptr && kvl::config().set("cache.policy", std::string_view(cut)).problem() != nullptr);
+    CHECK(kvl::config().set(std::string("cache.capacity\0x", 16), 5).problem() != nullptr);
+#if KVL_EXCEPTIONS
+    const kvl::cache cache{kvl::config()};
+    for (const bool is_save : {true, false}) {
+        kvl::status refused = KVL_OK;
+        try {
+            is_save ? cache.save(std::string("a\0b", 3)) : cache.load(std::string("a\0b", 3));
+        } catch (const kvl::failure &failure) {
+            refused = failure.error().status();
+        }
+        CHECK(refused == KVL_ERR_INVALID_ARG);
+    }
+#endif
 }
 
 // An absence of a limit is a negative number of the library. A time that was computed and is over must never become it.

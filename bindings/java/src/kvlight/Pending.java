@@ -20,6 +20,9 @@ abstract class Pending<K, V> {
     final Tasks<K, V> tasks;
     private final List<byte[]> encoded;
 
+    /** Whether keys that are in the store were answered when the fetch began. */
+    private volatile boolean hasRead;
+
     /** The kvl_fetch_t; 0 once the fetch can no longer be cancelled. Guarded by this object. */
     private long handle;
 
@@ -36,6 +39,7 @@ abstract class Pending<K, V> {
 
     final synchronized void begin(long handle, FetchOptions options) {
         this.handle = handle;
+        hasRead = options == null && tasks.engine.readsStoreFirst();
         progress = options == null ? null : options.progress();
         order = progress == null ? null : newSerialExecutor();
     }
@@ -134,9 +138,9 @@ abstract class Pending<K, V> {
 
         private void refuseEndlessWait() {
             Pending<?, ?> fetch = pending;
-            if (fetch != null && !isDone() && Request.isAnswering(fetch.tasks, fetch.encoded)) {
+            if (fetch != null && !isDone() && Request.isAnswering(fetch.tasks, fetch.encoded, fetch.hasRead)) {
                 throw KvlightException.of(NativeApi.ERR_REENTRANT,
-                        "kvlight: the provider waits for a key that it is to answer itself, so this wait could never end", null);
+                        "kvlight: the provider waits for a key that it is to answer itself", null);
             }
         }
 

@@ -315,23 +315,23 @@ public final class Request<K, V> {
     }
 
     /**
-     * Whether the thread runs a provider of these Tasks that has one of these keys still to answer. To wait for that key on this thread could never
-     * end.
+     * Whether the thread runs a provider of these Tasks that has one of these keys still to answer. A wait for that key on this thread would keep it from
+     * doing so. `hasRead`: keys that are in the store have their answer already.
      */
-    static boolean isAnswering(Tasks<?, ?> tasks, List<byte[]> waited) {
+    static boolean isAnswering(Tasks<?, ?> tasks, List<byte[]> waited, boolean hasRead) {
         for (Request<?, ?> request = RUNNING.get(); request != null; request = request.outer) {
-            if (request.tasks == tasks && request.hasOpen(waited)) {
+            if (request.tasks == tasks && request.hasOpen(waited, hasRead)) {
                 return true;
             }
         }
         return false;
     }
 
-    private boolean hasOpen(List<byte[]> some) {
+    private boolean hasOpen(List<byte[]> some, boolean hasRead) {
         Map<ByteBuffer, Integer> all = positions();
         for (byte[] key : some) {
             Integer at = all.get(ByteBuffer.wrap(key));
-            if (at != null && ask(request -> NativeApi.kvl_request_is_wanted(request, at)) != 0) {
+            if (at != null && ask(request -> NativeApi.kvl_request_is_wanted(request, at)) != 0 && !(hasRead && tasks.holds(key))) {
                 return true;
             }
         }

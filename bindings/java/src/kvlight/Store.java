@@ -109,7 +109,11 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * @return whether it has an entry
      */
     public boolean contains(K key) {
-        int status = onKey(key, (cache, at, length) -> NativeApi.kvl_cache_contains(cache, at, length));
+        return holds(keys.bytes(key));
+    }
+
+    final boolean holds(byte[] key) {
+        int status = onBytes(key, NativeApi::kvl_cache_contains);
         return status == NativeApi.VALUE || status == NativeApi.NULL || status == NativeApi.OK;
     }
 
@@ -394,8 +398,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * part of the file are stored.
      *
      * @param path the file
-     * @param decode returns the value that has the bytes; if it throws or returns null, or if a key in the file is none of this cache, the load fails
-     *         with that exception
+     * @param decode returns the value that has the bytes; if it throws or returns null, or if the key of a value in the file is none of this cache,
+     *         the load fails with that exception; keys that are known to be absent are not looked at
      * @return the number of entries stored
      */
     public long load(Path path, Function<byte[], ? extends V> decode) {
@@ -577,7 +581,10 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     }
 
     private int onKey(K key, OnKey call) {
-        byte[] bytes = keys.bytes(key);
+        return onBytes(keys.bytes(key), call);
+    }
+
+    private int onBytes(byte[] bytes, OnKey call) {
         Gate.Pass pass = enter();
         try (Scratch scratch = Scratch.of(bytes.length)) {
             return KvlightException.check(call.call(engine.cache(), scratch.bytes(bytes), bytes.length));

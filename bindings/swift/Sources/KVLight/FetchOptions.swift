@@ -56,7 +56,8 @@ public struct FetchOptions: Sendable {
     public var elementPriority: Double?
     /// The urgency of the fetch in the queue; `nil` is the current task's priority.
     public var urgency: TaskPriority?
-    /// Progress of `fetch(keys:)` and the other fetches of many keys.
+    /// Progress of `fetch(keys:)` and the other fetches of many keys. A fetch that awaits returns after its last report, and so waits for
+    /// closures that run before it.
     public var progress: Progress?
 
     public init(

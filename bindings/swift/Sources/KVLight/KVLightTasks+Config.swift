@@ -53,7 +53,8 @@ extension KVLightTasks {
         /// The priority with which answers are stored.
         public var elementPriority = 0.0
         /// Where the closures of fetches and of their progress are called. `nil` is a global queue, where one closure of the engine runs at a
-        /// time: a slow one delays the others, but no fetch that awaits. A closure must not wait for another one of the same engine.
+        /// time: a slow one delays the others, but no fetch that awaits, except one with progress, which returns after its last report. A
+        /// closure must not wait for another one of the same engine, or for such a fetch.
         public var callbackQueue: DispatchQueue?
 
         public init(

@@ -181,13 +181,19 @@ import Testing
     @Test func l05b_aCloseReturnsAfterTheClosuresThatRun() async {
         let posts = echo()
         let (started, ended) = (Locked(0), Locked(0))
+        let mayEnd = DispatchSemaphore(value: 0)
         posts.fetch(key: "k") { _, _ in
             started.add()
-            Thread.sleep(forTimeInterval: 0.05)
+            mayEnd.wait()
             ended.add()
         }
         #expect(await eventually { started.current == 1 })
-        await posts.close()
-        #expect(ended.current == 1)
+        let closing = Task {
+            await posts.close()
+            return ended.current
+        }
+        while (try? await posts.fetch(key: "another")) != nil { await Task.yield() }
+        mayEnd.signal()
+        #expect(await closing.value == 1)
     }
 }

@@ -131,7 +131,10 @@ extension MemoryCache {
         #expect(reason { try numbers.load(from: file) } == .conversion)
         #expect(reason { try numbers.load(from: file) { _ in "x" } } == .conversion)
         #expect(numbers.isEmpty)
-        do { try MemoryCache<String, Int>().load(from: file) } catch {
+        do {
+            try MemoryCache<String, Int>().load(from: file)
+            Issue.record("elements of another type are loaded")
+        } catch {
             #expect((error as? FileFailure)?.reason == .conversion && error.localizedDescription.contains(file.path))
         }
         // The keys of absences are checked too.

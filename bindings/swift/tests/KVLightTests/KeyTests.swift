@@ -181,7 +181,7 @@ extension PostID: KVLightKey {}
         #expect(Array(seen.current[0].text.utf8) == Array("cafe\u{301}".utf8))
     }
 
-    @Test func theProviderReceivesACodableKeyWithARelativeURLAsRequested() async throws {
+    @Test func f04_theProviderReceivesACodableKeyWithARelativeURLAsRequested() async throws {
         let seen = Locked<[URL]>([])
         let tasks = KVLightTasks<Everything, Int> { keys in
             seen.update { $0 += keys.map(\.address) }
@@ -193,7 +193,7 @@ extension PostID: KVLightKey {}
         #expect(seen.current.map(\.relativeString) == ["a/b"])
     }
 
-    @Test func aSingleKeyNeedNotBeEqualToItself() async throws {
+    @Test func f04_aSingleKeyNeedNotBeEqualToItself() async throws {
         let tile = Tile(x: 0, y: 0, zoom: .nan)
         let tasks = KVLightTasks<Tile, Int>(provider: .single { (_: Tile, done: @escaping KVLightTasks<Tile, Int>.Provider.Completion) in done(.success(1)) })
         #expect(try await tasks.fetch(key: tile) == 1)

@@ -25,7 +25,7 @@ package final class EngineHandle: @unchecked Sendable {
         var made: OpaquePointer?
         refusal = kvl_tasks_new(config.raw, &made, nil)
         raw = made
-        // Values out of range have been clamped, and KVLightTasks has refused settings that contradict each other.
+        // Values out of range have been clamped. KVLightTasks has refused settings that contradict each other, and KVLightCompat has none that can.
         precondition(refusal != KVL_ERR_BAD_VALUE, "the configuration was refused")
         if let made { server?.attach(made) }
     }
