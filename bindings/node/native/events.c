@@ -313,27 +313,39 @@ static napi_value request_not_modified(napi_env env, napi_callback_info info)
     napi_value args[3];
     size_t i;
     Terms terms;
-    Request *request = request_of(env, info, 3, args);
+    kvl_status_t status = KVL_ERR_ALREADY_ANSWERED;
+    Request *request = request_or_finished_request(env, info, 3, args);
     if (!request)
         return NULL;
     TRY(env, index_from_js(env, args[1], &i));
     if (!terms_read(env, args[2], &terms))
         return NULL;
-    kvl_status_t status = kvl_request_not_modified(request->handle, i, &terms.native);
+    if (request->handle)
+        status = kvl_request_not_modified(request->handle, i, &terms.native);
     terms_end(&terms);
     return number(env, status);
 }
 
-/* Answers a key of a request, or releases the value if the request is finished. */
-static void resolve_or_release(Request *request, size_t i, kvl_value_t *value)
+/* Answers a key of a request, unless the request is finished, and releases the value. */
+static kvl_status_t resolve_and_release(Request *request, size_t i, kvl_value_t *value)
 {
-    if (request->handle)
-        kvl_request_resolve(request->handle, i, value, NULL);
+    kvl_status_t status = request->handle ? kvl_request_resolve(request->handle, i, value, NULL) : KVL_ERR_ALREADY_ANSWERED;
     kvl_value_release(value);
+    return status;
+}
+
+/* Creates a handle for the bytes at index i of an array; NULL with an exception on failure. */
+static kvl_value_t *element_from_js(napi_env env, Engine *engine, napi_value array, size_t i)
+{
+    napi_value bytes;
+    if (napi_get_element(env, array, (uint32_t)i, &bytes) != napi_ok)
+        return (kvl_value_t *)throw_napi_error(env);
+    return value_from_js(env, engine, bytes, 0);
 }
 
 /* resolveAll(request, engine, ids, costs, bytes): answers key i with the object of ids[i], or with bytes[i] if ids[i] is -1; 0 leaves the key
- * open. IDs and costs are Float64Arrays with an element for each key. */
+ * open. IDs and costs are Float64Arrays with an element for each key. Returns the status of the first answer that failed, or KVL_OK: a second
+ * answer for a key is no failure. Every object is given to the library, whichever answer fails or throws. */
 static napi_value request_resolve_all(napi_env env, napi_callback_info info)
 {
     napi_value args[5];
@@ -349,24 +361,25 @@ static napi_value request_resolve_all(napi_env env, napi_callback_info info)
     TRY(env, napi_get_typedarray_info(env, args[3], &type, &n_costs, &data, NULL, NULL));
     const double *costs = data;
     Engine *engine = engine_data;
+    kvl_status_t first_failure = KVL_OK;
+    bool has_thrown = false;
     for (size_t i = 0; i < n && i < n_costs; i++) {
         kvl_value_t *value = NULL;
+        kvl_status_t status = KVL_OK;
         if (ids[i] == 0)
             continue;
         if (ids[i] > 0) {
-            kvl_status_t status =
-                kvl_value_new_object_on(engine->drops, (void *)(uintptr_t)ids[i], (uint64_t)costs[i], NULL, &value);
-            if (status < 0)
-                return throw_status(env, status, NULL);
-        } else {
-            napi_value bytes;
-            TRY(env, napi_get_element(env, args[4], (uint32_t)i, &bytes));
-            if (!(value = value_from_js(env, engine, bytes, 0)))
-                return NULL;
+            status = kvl_value_new_object_on(engine->drops, (void *)(uintptr_t)ids[i], (uint64_t)costs[i], NULL, &value);
+        } else if (has_thrown || !(value = element_from_js(env, engine, args[4], i))) {
+            has_thrown = true; /* while an exception is pending, Node-API reads no more bytes */
+            continue;
         }
-        resolve_or_release(request, i, value);
+        if (status >= 0)
+            status = resolve_and_release(request, i, value);
+        if (first_failure >= 0 && status < 0 && status != KVL_ERR_ALREADY_ANSWERED)
+            first_failure = status;
     }
-    return request->handle ? NULL : throw_status(env, KVL_ERR_ALREADY_ANSWERED, NULL);
+    return has_thrown ? NULL : number(env, first_failure);
 }
 
 /* Creates an error that carries the ID of what the provider threw. A pause below 0 is none. */
@@ -418,8 +431,10 @@ static napi_value request_fail(napi_env env, napi_callback_info info)
 static napi_value request_finish(napi_env env, napi_callback_info info)
 {
     napi_value args[1];
-    Request *request = request_of(env, info, 1, args);
-    return request ? release_if_finished(env, request, kvl_request_finish_nulls(request->handle)) : NULL;
+    Request *request = request_or_finished_request(env, info, 1, args);
+    if (!request)
+        return NULL;
+    return release_if_finished(env, request, request->handle ? kvl_request_finish_nulls(request->handle) : KVL_ERR_ALREADY_ANSWERED);
 }
 
 /* attempt(request, i): the number of the key's attempt, from 1. */

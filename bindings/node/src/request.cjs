@@ -62,7 +62,7 @@ class Request {
     return this.#controller.signal;
   }
 
-  /** Answers the i-th key; null means that there is no such record. Returns whether the answer was in time. */
+  /** Answers the i-th key; null means that there is no such record. Returns whether the answer was in time and the first one for the key. */
   resolve(i, value, terms) {
     this.#checkIndex(i);
     const store = this.#store;
@@ -91,7 +91,7 @@ class Request {
 
   /**
    * Answers the i-th key with the value that stale() returns: the record has not changed. The value gets a new TTL, and keeps its version and tags
-   * unless the terms state others. Returns whether the answer was in time; throws if there is no entry.
+   * unless the terms state others. Returns whether the answer was in time and the first one for the key; throws if there is no entry.
    */
   notModified(i, terms) {
     this.#checkIndex(i);
@@ -104,7 +104,7 @@ class Request {
     return status === K.OK;
   }
 
-  /** Fails the i-th key. Every waiting caller gets the same error object. Returns whether the answer was in time. */
+  /** Fails the i-th key. Every waiting caller gets the same error object. Returns whether the answer was in time and the first one for the key. */
   fail(i, error) {
     this.#checkIndex(i);
     const reason = reasonOf(error);
@@ -114,14 +114,14 @@ class Request {
     return isInTime;
   }
 
-  /** Finishes the request: keys without an answer are null. */
+  /** Finishes the request: keys without an answer are null. Has no effect on a finished request. */
   finish() {
     this.#onDone();
     this.#store.checkOpen();
     this.#checkStatus(() => native.finish(this.#handle));
   }
 
-  /** Finishes the request: keys without an answer fail with the error. */
+  /** Finishes the request: keys without an answer fail with the error. Has no effect on a finished request. */
   finishError(error) {
     this.#onDone();
     const reason = reasonOf(error);
@@ -131,7 +131,7 @@ class Request {
 
   /**
    * Answers all keys from a Map or a plain object: a missing key is null, and an Error in place of a value fails that key alone. An Error in place of
-   * the Map fails all keys.
+   * the Map fails all keys. Keys that were answered before keep those answers.
    */
   answer(rows) {
     if (isError(rows)) {
@@ -153,11 +153,9 @@ class Request {
       }
     }
     this.#onDone();
-    callAddon(() => {
-      failures.forEach(([i, reason]) => this.#fail(i, reason));
-      native.resolveAll(this.#handle, store.engine, ids, costs, values);
-      native.finish(this.#handle);
-    });
+    this.#checkStatus(() => native.resolveAll(this.#handle, store.engine, ids, costs, values));
+    failures.forEach(([i, reason]) => this.#checkStatus(() => this.#fail(i, reason)));
+    this.#checkStatus(() => native.finish(this.#handle));
     store.releaseSome();
     return undefined;
   }
@@ -225,9 +223,10 @@ class Request {
     }
   }
 
+  /** Calls the addon and returns the status. An answer that is not the first one for its key, or comes after the end of the request, is no error. */
   #checkStatus(call) {
     const status = callAddon(call);
-    if (status < 0) {
+    if (status < 0 && status !== K.ERR_ALREADY_ANSWERED) {
       throw new KvlightError(status, native.statusMessage(status));
     }
     return status;
@@ -248,7 +247,7 @@ class Request {
         this.answer(rows);
       } else if (provider.length === 1) {
         throw new AnswerError(
-          'kvlight: the provider returned nothing. Is a `return` missing? A provider that answers later takes the request as its second parameter.',
+          'kvlight: the provider returned nothing. Is a `return` missing? To answer later, declare its second parameter, the request, without a default.',
         );
       }
     } catch (error) {
@@ -260,7 +259,7 @@ class Request {
     try {
       this.finishError(error);
     } catch (failure) {
-      // A KvlightError means that the request is finished or the engine closed: every waiter has its outcome already.
+      // A KvlightError means that the engine is closed: every waiter has its outcome already.
       if (!(failure instanceof KvlightError)) {
         throw failure;
       }

@@ -105,19 +105,25 @@ export interface Request<V> {
   readonly keys: readonly string[];
   /** Aborted once no caller waits for the answers any longer, or the attempt has timed out. */
   readonly signal: AbortSignal;
-  /** Answers the i-th key; null means that there is no such record. Returns whether the answer was in time. */
+  /** Answers the i-th key; null means that there is no such record. Returns whether the answer was in time and the first one for the key. */
   resolve(i: number, value: V | null, terms?: Terms): boolean;
   /** The stored entry of the i-th key, expired or not; null if there is none. */
   stale(i: number): Stale<V> | null;
-  /** Answers the i-th key with the value that stale() returns, which gets a new TTL: the record has not changed. Throws if there is no entry. */
+  /**
+   * Answers the i-th key with the value that stale() returns, which gets a new TTL: the record has not changed. Returns whether the answer was in time and
+   * the first one for the key; throws if there is no entry.
+   */
   notModified(i: number, terms?: Terms): boolean;
-  /** Fails the i-th key. Every waiting caller gets the same error object. Returns whether the answer was in time. */
+  /** Fails the i-th key. Every waiting caller gets the same error object. Returns whether the answer was in time and the first one for the key. */
   fail(i: number, error: unknown): boolean;
-  /** Answers all keys and finishes: a missing key is null, and an Error in place of a value fails that key alone. */
+  /**
+   * Answers all keys and finishes: a missing key is null, and an Error in place of a value fails that key alone. Keys that were answered before keep those
+   * answers.
+   */
   answer(rows: Answers<V>): void;
-  /** Finishes the request: keys without an answer are null. */
+  /** Finishes the request: keys without an answer are null. Has no effect on a finished request. */
   finish(): void;
-  /** Finishes the request: keys without an answer fail with the error. */
+  /** Finishes the request: keys without an answer fail with the error. Has no effect on a finished request. */
   finishError(error: unknown): void;
   /** The number of the i-th key's attempt, from 1. */
   attempt(i: number): number;
@@ -127,8 +133,10 @@ export interface Request<V> {
 export type Answers<V> = ReadonlyMap<string, V | Error | null | undefined> | { readonly [key: string]: V | Error | null | undefined };
 
 /**
- * Loads keys. A provider that takes the request may return nothing and answer through it; one that does not must return its answers. It must not wait
- * for a fetch of one of its own keys from the same Tasks, which would wait for the provider until the fetch times out.
+ * Loads keys. A provider that takes the request may return nothing and answer through it; one that does not must return its answers. If a provider returns
+ * nothing and declares exactly one parameter without a default (its `length` is 1), its keys fail at once; with any other parameters, the request ends
+ * when it is answered or garbage collected. A provider must not wait for a fetch of one of its own keys from the same Tasks, which would wait for the
+ * provider until the fetch times out.
  */
 export type Provider<V> = (keys: string[], request: Request<V>) => Answers<V> | void | null | undefined | PromiseLike<Answers<V> | void | null | undefined>;
 
