@@ -32,6 +32,10 @@ use function strlen;
  */
 final class Library
 {
+    /** The classes that a cache uses. */
+    private const CLASSES = [Error::class, Fetch::class, Native::class, Request::class, Result::class, Stale::class, TierEntry::class, TierFound::class,
+        TierRequest::class];
+
     private static ?FFI $ffi = null;
     /** @var array<string, ?CData> output parameters of the library's functions that are not in use, by their type */
     private static array $outs = [];
@@ -40,6 +44,10 @@ final class Library
     public static function functions(): FFI
     {
         if (self::$ffi === null) {
+            // Now, and not when they are first used: a signal handler that calls the cache cannot use a class that PHP is loading at that moment.
+            foreach (self::CLASSES as $class) {
+                class_exists($class);
+            }
             $ffi = self::find();
             self::checkVersion($ffi);
             self::$ffi = $ffi;

@@ -193,7 +193,13 @@ final class Request
     /** Whether no caller waits for the request any longer. */
     public function isCancelled(): bool
     {
-        return Library::functions()->kvl_request_is_cancelled($this->handle) !== Native::CANCEL_NO;
+        return $this->cancelReason() !== Native::CANCEL_NO;
+    }
+
+    /** @internal Why no caller waits for the request any longer: Native::CANCEL_*. */
+    public function cancelReason(): int
+    {
+        return Library::functions()->kvl_request_is_cancelled($this->handle);
     }
 
     /** The number of the attempt of the key at an index, from 1. */

@@ -560,12 +560,16 @@ final class Tasks
     {
         $stack = $this->stack();
         $wanted = $fetch->keys();
-        $slots = 0;
+        $slots = $timedOut = 0;
         foreach ($this->calls as [$request, $where]) {
             if ($where !== $stack || !$request->isOpen()) {
                 continue;
             }
-            $slots++;
+            $reason = $request->cancelReason();
+            $reason === Native::CANCEL_TIMEOUT ? $timedOut++ : $slots++;
+            if ($reason !== Native::CANCEL_NO) {
+                continue; // a fetch of its keys makes another request now
+            }
             $open = $request->openKeys();
             foreach ($wanted as $key) {
                 if (isset($open[$key])) {
@@ -573,10 +577,12 @@ final class Tasks
                 }
             }
         }
-        if ($slots === 0) {
+        if ($slots + $timedOut === 0) {
             return;
         }
         $now = $this->stats()['now'];
+        // Requests that have timed out hold slots only beyond the number that tasks.max_abandoned allows.
+        $slots += max(0, $timedOut - $now['abandoned']);
         if ($slots >= $now['concurrency_limit'] && $now['queued'] + $now['deferred'] > 0) {
             throw new Error(Native::ERR_REENTRANT, "this wait could never end: the providers that wait for each other hold all $slots slots (tasks.max_running)");
         }
@@ -907,10 +913,13 @@ final class Tasks
                 throw new \TypeError('kvlight: the provider must return [key => value], or null to answer through the request, not ' . get_debug_type($rows));
             }
         } catch (\Throwable $error) {
-            if (!$request->failOpenKeys($error)) {
-                if (!$error instanceof \TypeError) {
-                    throw $error; // a signal handler's
-                }
+            if ($request->failOpenKeys($error)) {
+                return;
+            }
+            if (!$error instanceof \TypeError && !$error instanceof Error) {
+                throw $error; // nothing but a signal handler throws anything else
+            }
+            if ($error->getCode() !== Native::ERR_CLOSED) { // the provider may close the cache after its answers
                 $this->report($error, self::LATE_PROVIDER);
             }
         }

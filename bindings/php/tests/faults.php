@@ -326,6 +326,72 @@ $scenarios['f21 a wait inside a provider that could never end is refused'] = fun
     $tasks->close();
 };
 
+$scenarios['f21 a wait for what a cancelled request was to load is refused only if that request holds the slot'] = function () {
+    $values = function (array $settings, array $wanted, bool $isTimeout): array {
+        $tasks = $first = null;
+        $isFirst = true;
+        $tasks = new Tasks(function (array $keys, Request $request) use (&$tasks, &$first, &$isFirst, &$values, $wanted, $isTimeout) {
+            if ($isFirst) {
+                $isFirst = false;
+                $isTimeout || $first->cancel();
+                while (!$request->isCancelled()) {
+                    usleep(1000);
+                }
+                foreach ($wanted as $key) {
+                    try {
+                        $values[] = $tasks->fetch($key, ['timeout_ms' => 50_000]);
+                    } catch (Kvlight\Error $error) {
+                        $values[] = $error->getCode();
+                    }
+                }
+            }
+            return array_combine($keys, $keys);
+        }, $settings + ['load.on_cancel' => 'cancel', 'attempt_timeout_ms' => $isTimeout ? 50 : -1, 'retry.count' => 1000, 'retry.fixed_ms' => 1]);
+        $values = [];
+        $first = $tasks->start('a');
+        $first->wait();
+        $tasks->close();
+        return $values;
+    };
+    $refused = Native::ERR_REENTRANT;
+    equal($values(['tasks.max_running' => 1], ['b', 'a'], true), ['b', 'a'], 'a request that has timed out holds no slot');
+    equal($values(['tasks.max_running' => 1, 'tasks.max_abandoned' => 0], ['b', 'a'], true), [$refused, $refused], 'unless max_abandoned forbids that');
+    equal($values(['tasks.max_running' => 1], ['b', 'a'], false), [$refused, $refused], 'a request that nobody wants holds its slot');
+    equal($values(['tasks.max_running' => 2], ['b', 'a'], false), ['b', 'a'], 'and there is another slot');
+};
+
+$scenarios['f21 a provider that has timed out may wait while another fiber has the slot'] = function () {
+    $tasks = $fiber = $outcome = null;
+    $calls = [];
+    $settings = ['tasks.max_running' => 1, 'batch.max_keys' => 1, 'attempt_timeout_ms' => 500, 'retry.count' => 1000, 'retry.fixed_ms' => 60_000];
+    $tasks = new Tasks(function (array $keys, Request $request) use (&$tasks, &$fiber, &$calls, &$outcome) {
+        $calls[] = $keys[0];
+        if ($calls === ['a']) {
+            while (!$request->isCancelled()) {
+                usleep(1000);
+            }
+            $fiber = new Fiber(fn () => $tasks->fetch('c'));
+            $fiber->start();
+            try {
+                $outcome = $tasks->fetch('b');
+            } catch (Throwable $error) {
+                $outcome = $error->getMessage();
+            }
+        } elseif ($calls === ['a', 'c']) {
+            Fiber::suspend();
+        }
+        return array_combine($keys, $keys);
+    }, $settings, wait: function () use (&$tasks, &$fiber) {
+        $fiber?->isSuspended() ? $fiber->resume() : $tasks->poll(10);
+    });
+    $tasks->start('a');
+    while ($outcome === null) {
+        $tasks->poll(10);
+    }
+    equal([$outcome, $calls], ['b', ['a', 'c', 'b']], 'the value, and the calls of the provider');
+    $tasks->close();
+};
+
 $scenarios['l09 a term of a wrong type or out of range is refused and changes nothing'] = function () {
     $dropped = 0;
     $tasks = new Tasks(function (array $keys, Request $request) use (&$refused) {
@@ -417,6 +483,27 @@ $scenarios['f20 an error that a provider throws after all its answers is reporte
     [$a, $b] = $tasks->results(['a', 'b']);
     equal([$a->value(), $b->error->getMessage(), count($reported)], ['A', 'early', 2], 'a key without an answer receives it');
     $tasks->close();
+};
+
+$scenarios['l05 a provider that closes the cache after its answers raises nothing'] = function () {
+    $reported = [];
+    foreach ([['a' => 'again'], ['a' => ['again']], ['a' => new Exception('again')], [], null] as $rows) {
+        $tasks = null;
+        $tasks = new Tasks(function (array $keys, Request $request) use (&$tasks, $rows) {
+            $request->resolve(0, 'A');
+            $tasks->close();
+            return $rows;
+        }, onError: function (Throwable $error) use (&$reported) { $reported[] = $error; });
+        equal($tasks->fetch('a'), 'A', 'the value');
+        equal($tasks->poll(), 0, 'events after the close');
+    }
+    equal($reported, [], 'what is reported');
+    $tasks = null;
+    $tasks = new Tasks(function (array $keys) use (&$tasks) {
+        $tasks->close();
+        return ['a' => 'A'];
+    }, onError: function (Throwable $error) use (&$reported) { $reported[] = $error; });
+    equal([thrown(fn () => $tasks->fetch('a'))->getCode(), $reported], [Native::ERR_CLOSED, []], 'a key without an answer');
 };
 
 $scenarios['f15 a second answer returns false and fails no key'] = function () {

@@ -8,7 +8,8 @@ require __DIR__ . '/tap.php';
 /** The functions of a file, each with its name and its instructions before PHP optimizes them. */
 function instructions(string $file): array
 {
-    $options = ['opcache.enable_cli=1', 'opcache.file_cache=', 'opcache.opt_debug_level=0x10000', 'opcache.optimization_level=0'];
+    $options = ['opcache.enable_cli=1', 'opcache.file_cache=', 'opcache.opt_debug_level=0x10000', 'opcache.optimization_level=0',
+        'opcache.file_update_protection=0']; // otherwise a file that is less than two seconds old is left out
     $command = escapeshellarg(PHP_BINARY) . ' -d ' . implode(' -d ', $options) . ' -l ' . escapeshellarg($file) . ' 2>&1';
     preg_match_all('/^(\S+):\n(?: +;.*\n)+((?:\d{4} .*\n)+)/m', shell_exec($command), $found);
     return array_map(fn (string $name, string $text) => [$name, explode("\n", trim($text))], $found[1], $found[2]);
@@ -94,19 +95,23 @@ $scenarios['l04 a signal handler that throws at any time loses no event and no v
             onError: function () use (&$reported) { $reported++; },
         );
         $tasks->put('text', 'a text');
+        // Each returns whether its result is right.
         $calls = [
             fn (int $i) => $tasks->fetch("key $i")->key === "key $i",
             fn (int $i) => $tasks->fetchAll(["one $i", "two $i"])[1]->key === "two $i",
             fn (int $i) => in_array($tasks->get('text'), ['a text', null], true),
-            fn (int $i) => $tasks->put("put $i", [1], ['ttl_ms' => 60_000, 'tags' => ['tag']]),
+            function (int $i) use ($tasks, &$created) {
+                $created++;
+                return $tasks->put("put $i", [1], ['ttl_ms' => 60_000, 'tags' => ['tag']]);
+            },
             fn (int $i) => $tasks->fetch("key $i", ['timeout_ms' => 50_000])->key === "key $i",
             fn (int $i) => is_array($tasks->stats()) && is_int($tasks->removeTag('tag')),
             fn (int $i) => count(iterator_to_array($tasks->entries())) <= 20,
         ];
         foreach ($calls as $nth => $call) {
-            for ($i = 0; $i < 1500; $i++) {
+            for ($i = 0, $end = $thrown + 60; $thrown < $end; $i++) {
                 try {
-                    $number = $nth * 10_000 + $i;
+                    $number = $nth * 1_000_000 + $i;
                     $isRight = false;
                     interrupt(function () use ($call, $number, &$isRight) { $isRight = $call($number); });
                     if (!$isRight) { echo "call $nth: a wrong result"; exit(3); }
@@ -125,10 +130,52 @@ $scenarios['l04 a signal handler that throws at any time loses no event and no v
             }
         }
         if ($now['in_flight'] + $now['running'] > 0) { echo json_encode($now); exit(6); }
-        if ($created - $dropped > $reported + $thrown || $dropped > $created + 1500) { echo "$created created, $dropped dropped, $reported reported"; exit(7); }
-        exit($thrown > 500 ? 0 : 8);
+        if ($created - $dropped > $reported + $thrown || $dropped > $created) { echo "$created created, $dropped dropped, $reported reported"; exit(7); }
         PHP);
     equal($code, 0, "the program: $output");
+};
+
+$scenarios['l01 a cache has loaded its classes before it is used: a signal handler could not use one that is being loaded'] = function () {
+    [$code, $output] = program(<<<'PHP'
+        final class Shelf implements Kvlight\SecondTier
+        {
+            private array $found = [];
+            public function isConditional(): bool { return false; }
+            public function grantsLeases(): bool { return false; }
+            public function read(array $keys): array { return array_intersect_key($this->found, array_flip($keys)); }
+            public function fill(array $entries): ?array
+            {
+                foreach ($entries as $entry) {
+                    $this->found[$entry->key] = Kvlight\TierFound::entry($entry->data);
+                }
+                return null;
+            }
+            public function write(array $entries): void {}
+            public function remove(array $keys): void {}
+            public function clear(): void {}
+        }
+        $settings = ['cache.ttl_ms' => 60_000, 'stale.ttl_ms' => 60_000, 'l2.timeout_ms' => 50_000];
+        $tasks = new Kvlight\Tasks(function (array $keys, Kvlight\Request $request) {
+            foreach ($keys as $at => $key) {
+                $request->stale($at);
+                $key === 'bad' ? $request->fail($at, new Exception('bad')) : $request->resolve($at, [$key], ['version' => '1']);
+            }
+            $request->finish();
+        }, $settings, secondTier: new Shelf(), dump: serialize(...), load: unserialize(...));
+        spl_autoload_register(function (string $class) { echo "$class is loaded late"; exit(3); }, prepend: true);
+        if ($tasks->fetch('a') !== ['a']) { exit(4); }
+        $tasks->syncSecondTier(50_000);
+        $tasks->invalidate(['a']);
+        if ($tasks->results(['a'])[0]->source !== Kvlight\Native::SOURCE_L2) { exit(5); }
+        $tasks->expire('a');
+        $tasks->fetch('a', ['read' => 'refresh']);
+        $tasks->results(['bad', 'none'], ['timeout_ms' => 50_000]);
+        $tasks->put('b', ['b'], ['tags' => ['tag']]);
+        $tasks->removeTag('tag');
+        try { $tasks->fetch('a', ['read' => 'wrong']); } catch (Kvlight\Error) {}
+        $tasks->close();
+        PHP);
+    equal([$code, $output], [0, ''], 'the program');
 };
 
 $scenarios['l01 a signal handler may call the cache at any time'] = function () {
@@ -148,7 +195,7 @@ $scenarios['l01 a signal handler may call the cache at any time'] = function () 
                 $refused++;
             }
         });
-        for ($i = 0; $i < 3000; $i++) {
+        for ($i = 0; $handled < 500; $i++) {
             interrupt(function () use ($tasks, $i) {
                 $tasks->put('text', 'a text', ['ttl_ms' => 60_000]);
                 if ($tasks->get('text') !== 'a text') { exit(5); }
@@ -156,7 +203,7 @@ $scenarios['l01 a signal handler may call the cache at any time'] = function () 
             });
         }
         $tasks->close();
-        exit($handled > 500 && $refused < $handled / 2 ? 0 : 7);
+        exit($refused < $handled / 2 ? 0 : 7);
         PHP);
     equal($code, 0, "the program: $output");
 };
