@@ -1,7 +1,8 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # The values that wait for `dropped:`. A thread that puts values waits while there are more than the limit (removals.max_pending).
+  # The values that wait for `dropped:`. A thread that puts values waits while there are more than the limit: removals.max_pending, but in a small cache no
+  # more than cache.capacity or 16, whichever is more.
   class Backlog
     # `limit` is nil for no limit.
     def initialize(limit)

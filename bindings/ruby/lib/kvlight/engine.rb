@@ -16,7 +16,7 @@ module Kvlight
     # How many of them can hold a slot.
     attr_reader :max_running
 
-    # How many values may wait for `dropped:`; nil is no limit.
+    # How many values may wait for `dropped:`; nil is no limit. For a small cache it is less than removals.max_pending.
     attr_reader :max_pending
 
     # The maximum number of requests that the second tier can have at a time.

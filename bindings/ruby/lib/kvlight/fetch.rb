@@ -8,12 +8,14 @@ module Kvlight
     # The keys in the order of the call.
     attr_reader :keys
 
-    def initialize(tasks, handle, keys, block, single:)
+    # `must_load`: every key is to be loaded, also one that is stored.
+    def initialize(tasks, handle, keys, block, single:, must_load:)
       @tasks = tasks
       @handle = handle
       @keys = keys
       @block = block
       @single = single
+      @must_load = must_load
       @settled = Thread::Queue.new
       @lock = Mutex.new
     end
@@ -45,6 +47,11 @@ module Kvlight
     end
 
     # -- For Tasks ------------------------------------------------------------------------------------------------------
+
+    # Whether every key is to be loaded, also one that is stored.
+    def must_load?
+      @must_load
+    end
 
     # Whether every key has its outcome, which the pump may not have read yet.
     def settled?

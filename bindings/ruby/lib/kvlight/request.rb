@@ -17,6 +17,7 @@ module Kvlight
       @encoding = encoding
       @positions = keys.each_with_index.to_h
       @answered = {}
+      @finished = false
       @lock = Mutex.new
       ObjectSpace.define_finalizer(self, Request.finalizer(handle))
     end
@@ -28,7 +29,7 @@ module Kvlight
     end
 
     # Answers one key; nil means that there is no such record. Terms are ttl_ms:, priority:, cost:, stale_ttl_ms:, version: and tags:,
-    # as for Tasks#put. Returns whether the answer was in time.
+    # as for Tasks#put. Returns whether the answer was in time, and the first one for its key, which counts.
     def resolve(key, value, **terms)
       at = position_of(key)
       Settings.with_terms(**terms) do |packed|
@@ -43,31 +44,32 @@ module Kvlight
     end
 
     # Answers one key with the value that stale returns: the record has not changed. The value gets a new TTL, and keeps its version and tags
-    # unless the terms state others. Returns whether the answer was in time; raises an Error with the status MISS if there is no entry.
+    # unless the terms state others. Returns the same as resolve; raises an Error with the status MISS if there is no entry and no earlier answer.
     def not_modified(key, **terms)
       at = position_of(key)
       status = Settings.with_terms(**terms) { |packed| answer_one(at) { Native.kvl_request_not_modified(_1, at, packed) } }
-      raise Error.new(MISS, "not_modified needs an entry, and the store has none for the key #{key.inspect}") if status == MISS
+      # Of a key that is answered, the store need not have an entry.
+      if status == MISS && !@answered[at] && !@finished
+        raise Error.new(MISS, "not_modified needs an entry, and the store has none for the key #{key.inspect}")
+      end
 
       status == OK
     end
 
-    # Fails one key with an exception, which reaches every waiting caller unchanged.
+    # Fails one key with an exception, which reaches every waiting caller unchanged. Returns the same as resolve.
     def fail(key, exception)
       at = position_of(key)
       @tasks.with_error(exception) { |handle| answer_one(at) { Native.kvl_request_fail(_1, at, handle) } == OK }
     end
 
-    # Finishes the request: keys without an answer are null.
+    # Finishes the request: keys without an answer are null. If it is finished already, this does nothing.
     def finish
-      call { Native.kvl_request_finish_nulls(_1) }
-      nil
+      end_by { Native.kvl_request_finish_nulls(_1) }
     end
 
-    # Finishes the request: keys without an answer fail with the exception.
+    # Finishes the request: keys without an answer fail with the exception. If it is finished already, this does nothing.
     def finish_error(exception)
-      @tasks.with_error(exception) { |handle| call { Native.kvl_request_finish_error(_1, handle) } }
-      nil
+      @tasks.with_error(exception) { |handle| end_by { Native.kvl_request_finish_error(_1, handle) } }
     end
 
     # Answers all keys from { key => value }: a missing key is null, and an exception in place of a value fails that key.
@@ -96,18 +98,7 @@ module Kvlight
     # Calls the provider. A provider that returns a Hash has answered; one that takes the request may answer later. However the call ends, even
     # if its thread is killed, everyone who waits for its keys gets an outcome.
     def provide(provider)
-      later = false
-      rows = as_current { Interrupts.on { call_provider(provider) } }
-      later = !rows.respond_to?(:key?)
-      answer(rows) unless later
-      raise TypeError, "kvlight: the provider must return a Hash, not #{rows.inspect[..60]}" if later && !takes_request?(provider)
-    rescue Exception => e # rubocop:disable Lint/RescueException
-      fail_open_keys(e)
-    else
-      answered = true
-    ensure
-      fail_open_keys(ThreadError.new("kvlight: the provider's thread was killed")) unless answered || e
-      release unless later && answered
+      as_current { call_and_answer(provider) }
     end
 
     # The request whose provider the calling thread runs, or nil.
@@ -117,16 +108,17 @@ module Kvlight
 
     # Refuses a wait of the provider that could never end: for a key that it is loading itself, or for one that needs the slot that this request holds.
     def check_wait(tasks, fetch)
+      return if @finished
       return unless tasks.equal?(@tasks) && holds_slot? && !fetch.settled?
 
-      if (own = fetch.keys.find { |key| open?(key) && (fetch.keys.size == 1 || !tasks.stored?(key)) })
+      if (own = fetch.keys.find { |key| open?(key) && (fetch.keys.size == 1 || fetch.must_load? || !tasks.stored?(key)) })
         raise Error.new(ERR_REENTRANT, "the provider waits for the key #{own.inspect[..60]}, which it is loading itself")
       elsif tasks.single_slot?
         raise Error.new(ERR_REENTRANT, "the provider waits for a key that needs the only slot, which its own request holds: raise tasks.max_running")
       end
     end
 
-    # Fails the open keys. If the request is finished or the cache closed, every waiter has its outcome already.
+    # Fails the open keys. If the cache is closed, every waiter has its outcome already.
     def fail_open_keys(exception)
       finish_error(exception)
     rescue Error
@@ -135,6 +127,23 @@ module Kvlight
 
     private
 
+    def call_and_answer(provider)
+      later = false
+      rows = Interrupts.on { call_provider(provider) }
+      later = !rows.respond_to?(:key?)
+      answer(rows) unless later
+      raise TypeError, "kvlight: the provider must return a Hash, not #{rows.inspect[..60]}" if later && !takes_request?(provider)
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      fail_open_keys(e)
+      failed = true
+    else
+      answered = true
+    ensure
+      fail_open_keys(ThreadError.new("kvlight: the provider's thread was killed")) unless answered || failed
+      release unless later && answered
+    end
+
+    # Methods that the provider's answer calls, such as the message of an exception, must not wait for its keys either.
     def as_current
       Thread.current.thread_variable_set(:kvlight_request, self)
       yield
@@ -154,9 +163,15 @@ module Kvlight
 
     # Answers the key at a position, unless there is no entry for not_modified.
     def answer_one(at, &answer)
-      status = call(&answer)
+      status = answer_status(&answer)
       @answered[at] = true unless status == MISS
       status
+    end
+
+    # Finishes the request through the block.
+    def end_by(&finish)
+      @finished = true unless answer_status(&finish).negative?
+      nil
     end
 
     # Calls the provider. A lambda, or a method, checks the number of its arguments; a block ignores a second one, and if it were given one alone, |keys,| or
@@ -191,6 +206,16 @@ module Kvlight
       Stale.new(value: status == VALUE ? @tasks.value_in(value) : nil, age_ms: age_ms, version: version)
     ensure
       Native.kvl_value_release(value) if value
+    end
+
+    # The status of an answer, which may be ERR_ALREADY_ANSWERED: the first answer counts, and a later one is no error.
+    def answer_status
+      @lock.synchronize do
+        next ERR_ALREADY_ANSWERED unless @handle
+
+        status = yield(@handle)
+        status == ERR_ALREADY_ANSWERED ? status : Error.check(status)
+      end
     end
 
     def call

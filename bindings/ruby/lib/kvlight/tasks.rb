@@ -95,7 +95,8 @@ module Kvlight
     # Stores a value; nil stores the key as known to be absent. Returns whether it was stored. Terms are ttl_ms:, priority:, cost:, stale_ttl_ms: (how
     # long the value is kept as a fallback after it expires; -1 for not at all), version: (of the record, for Request#stale), tags: (names by
     # which remove_tag and expire_tag find the entry), keep_ttl: true (an existing entry keeps its time of expiry) and only_if: :absent or
-    # :present. Waits while more values than removals_max_pending wait for `dropped:`, except in code that the cache calls.
+    # :present. Waits while too many values wait for `dropped:`, except in code that the cache calls: more than removals_max_pending or, if that is
+    # less, cache_capacity or 16, whichever of these two is more.
     def put(key, value, **terms)
       key = key_of(key)
       @backlog.wait if @backlog && same_process?
@@ -273,8 +274,11 @@ module Kvlight
     def with_error(error)
       raise TypeError, "kvlight: a key fails with an exception, not #{error.inspect[..60]}" unless error.is_a?(Exception)
 
+      # Methods of the program, which may take their time or use the cache: they come before the steps that belong together, and the lock.
+      message = message_of(error)
+      retry_after_ms = error.after_ms if error.is_a?(RetryAfter)
       Interrupts.off do
-        handle = @engine.use { error_value(error) }
+        handle = @engine.use { error_value(error, message, retry_after_ms) }
         yield handle
       ensure
         Native.kvl_error_release(handle) if handle
@@ -371,13 +375,12 @@ module Kvlight
       register(object) { |id, out| Native.kvl_value_new_object_on(@engine.queue, id, 0, 0, out) }
     end
 
-    def error_value(error)
-      message = message_of(error)
+    def error_value(error, message, retry_after_ms)
       flags = (error.is_a?(Permanent) ? ERROR_F_PERMANENT : 0) | (error.is_a?(Gone) ? ERROR_F_NO_STALE : 0)
       made = register(ProviderError.new(error)) do |id, out|
         Native.kvl_error_new_object(0, message, message.bytesize, flags, @engine.queue, id, 0, out)
       end
-      Native.kvl_error_set_retry_after(made, error.after_ms) if error.is_a?(RetryAfter)
+      Native.kvl_error_set_retry_after(made, retry_after_ms) if retry_after_ms
       made
     end
 
@@ -391,9 +394,9 @@ module Kvlight
       raise
     end
 
-    # The message of an error; the name of its class if `message` raises.
+    # The message of an error; the name of its class if `message` raises. A worker takes interrupts in it, as in a provider.
     def message_of(error)
-      String(error.message)
+      Workers.worker? ? Interrupts.on { String(error.message) } : String(error.message)
     rescue Exception # rubocop:disable Lint/RescueException
       error.class.name.to_s
     end
@@ -449,7 +452,7 @@ module Kvlight
       Interrupts.off do
         with_options(options) do |packed|
           handle = Native.output { |out| Error.check(Native.kvl_fetch_new(out)) }
-          fetch = Fetch.new(self, handle, keys, block, single: single)
+          fetch = Fetch.new(self, handle, keys, block, single: single, must_load: must_load?(options))
           id = register_fetch(fetch)
           started = begin_native(packed, handle, id) { |*arguments| yield(*arguments) }
           fetch
@@ -458,6 +461,12 @@ module Kvlight
           fetch&.release unless started
         end
       end
+    end
+
+    # Whether a fetch with these options loads keys that are stored, too.
+    def must_load?(options)
+      read = options.transform_keys(&:to_sym)[:read]
+      read.nil? ? !@reads_store_first : read.to_s == "refresh"
     end
 
     def begin_native(packed, handle, id)
