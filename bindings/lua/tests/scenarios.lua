@@ -124,7 +124,7 @@ end)
 
 scenario("timeout", function()
   local tasks, requests = unanswered_tasks()
-  local result = result_of(tasks, "a", { timeout_ms = 20 })
+  local result = result_of(tasks, "a", { timeout_ms = 500 })
   equal(result.error.name, "KVL_ERR_TIMEOUT", "name")
   equal(result.status, K.ERR_TIMEOUT, "status")
   local ok, raised = pcall(tasks.fetch, tasks, "b", { timeout_ms = 20 })

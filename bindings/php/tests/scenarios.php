@@ -123,7 +123,7 @@ $scenarios['retry then success'] = function () {
 
 $scenarios['timeout'] = function () {
     $tasks = unansweredTasks($calls = new ProviderCalls());
-    equal(resultOf($tasks, 'a', ['timeout_ms' => 20])->error->name, 'KVL_ERR_TIMEOUT', 'the error');
+    equal(resultOf($tasks, 'a', ['timeout_ms' => 500])->error->name, 'KVL_ERR_TIMEOUT', 'the error');
     equal(thrown(fn () => $tasks->fetch('b', ['timeout_ms' => 20]))->getCode(), Native::ERR_TIMEOUT, 'the error that fetch throws');
     equal($calls->requests[0]->isCancelled(), false, 'the load continues for the next fetch');
     $tasks->close();

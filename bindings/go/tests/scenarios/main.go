@@ -160,7 +160,7 @@ func retryThenSuccess() {
 func timeout() {
 	tasks, requests := unansweredTasks(nil)
 	defer tasks.Close()
-	_, _, err := tasks.Fetch(ctx, "a", kvlight.Settings{"timeout_ms": 20})
+	_, _, err := tasks.Fetch(ctx, "a", kvlight.Settings{"timeout_ms": 500})
 	equal(errors.Is(err, kvlight.ErrTimeout), true, fmt.Sprint(err))
 	equal((<-requests).Context().Err() == nil, true, "the load continues for the next fetch")
 	within, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
