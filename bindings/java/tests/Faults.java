@@ -377,7 +377,10 @@ final class Faults {
         });
         tap.test("f21 hundreds of callbacks may wait for fetches at the same time", () -> {
             java.util.concurrent.CountDownLatch gate = new java.util.concurrent.CountDownLatch(1);
+            // A function that depends on a future that is done would run on this thread.
+            java.util.concurrent.CountDownLatch attached = new java.util.concurrent.CountDownLatch(1);
             try (Tasks<String, String> tasks = Scenarios.config().tasksMaxRunning(8).loadOne(key -> {
+                attached.await();
                 if (key.equals("gate")) {
                     gate.await();
                 }
@@ -391,6 +394,7 @@ final class Faults {
                         return tasks.fetch("gate").join();
                     }));
                 }
+                attached.countDown();
                 Tap.busyUntil(() -> waiting.get() == 400);
                 gate.countDown();
                 for (CompletableFuture<String> one : all) {
@@ -400,7 +404,12 @@ final class Faults {
         });
         tap.test("l05 a close does not wait for callbacks of other caches", () -> {
             java.util.concurrent.CountDownLatch gate = new java.util.concurrent.CountDownLatch(1);
-            Tasks<String, String> other = Scenarios.users(Scenarios.config(), Scenarios.list());
+            // As above: the functions must not run on this thread.
+            java.util.concurrent.CountDownLatch attached = new java.util.concurrent.CountDownLatch(1);
+            Tasks<String, String> other = Scenarios.config().loadOne(key -> {
+                attached.await();
+                return key;
+            });
             for (int i = 0; i < 2 * Runtime.getRuntime().availableProcessors() + 8; i++) {
                 other.fetch("key " + i).thenRun(() -> {
                     try {
@@ -410,6 +419,7 @@ final class Faults {
                     }
                 });
             }
+            attached.countDown();
             ExecutorService own = Executors.newCachedThreadPool();
             Tasks<String, String> tasks = Scenarios.users(Scenarios.config().callbackExecutor(own).dropped(value -> { }), Scenarios.list());
             Tap.equal(tasks.fetch("a").get(60, TimeUnit.SECONDS), "user a", "the value");
