@@ -258,6 +258,47 @@ static void make_asked(int shards)
 }
 static void make_unasked(int shards) { make_tasks(shards, 0); }
 
+/* very many fetches of one key, each with a handle */
+
+static kvl_fetch_t **handles;
+
+static void ignore(void *unused, const kvl_result_t *result) { (void)unused, (void)result; }
+
+static void make_crowd(int shards)
+{
+    size_t i;
+    make_tasks(shards, 0);
+    for (i = 0; i < entries; i++)
+        must(kvl_fetch_new(&handles[i]));
+}
+
+static void ask_one_key(void)
+{
+    size_t i;
+    for (i = 0; i < entries; i++)
+        must(kvl_tasks_fetch(tasks, (const uint8_t *)"one", 3, NULL, handles[i], ignore, NULL, NULL, NULL));
+}
+
+static void make_crowd_asked(int shards)
+{
+    make_crowd(shards);
+    ask_one_key();
+    wait_for_held();
+}
+
+static void cancel_each(void)
+{
+    size_t i;
+    for (i = 0; i < entries; i++)
+        must(kvl_fetch_cancel(handles[i]));
+}
+
+static void fail_one_key(void)
+{
+    must(kvl_request_fail_text(held, 0, 1, "not now", 0));
+    must(kvl_request_finish(held));
+}
+
 static void cancel(void) { must(kvl_fetch_cancel(fetch)); }
 static void close_tasks(void) { must(kvl_tasks_close(tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL)); }
 
@@ -274,6 +315,14 @@ static void end_tasks(void)
     kvl_cache_release(cache);
     must(kvl_tasks_free(tasks));
     kvl_clock_release(manual);
+}
+
+static void end_crowd(void)
+{
+    size_t i;
+    end_tasks();
+    for (i = 0; i < entries; i++)
+        kvl_fetch_release(handles[i]);
 }
 
 static void make_full(int shards) { make(shards), fill(); }
@@ -328,7 +377,8 @@ int main(int argc, char **argv)
         only = argv[2];
     keys = malloc(entries * sizeof *keys);
     names = malloc(entries * sizeof *names);
-    if (!keys || !names)
+    handles = malloc(entries * sizeof *handles);
+    if (!keys || !names || !handles)
         return 1;
     for (i = 0; i < entries; i++) {
         names[i] = i;
@@ -350,10 +400,14 @@ int main(int argc, char **argv)
         measure("fetch of all keys", shards, make_unasked, ask_all, end_tasks);
         measure("cancel of a fetch of all keys", shards, make_asked, cancel, end_tasks);
         measure("close with a fetch of all keys", shards, make_asked, close_tasks, end_tasks);
+        measure("fetches of one key", shards, make_crowd, ask_one_key, end_crowd);
+        measure("cancel of each fetch of one key", shards, make_crowd_asked, cancel_each, end_crowd);
+        measure("failure of a key that all fetches want", shards, make_crowd_asked, fail_one_key, end_crowd);
         measure("100,000 pauses end at one instant", shards, make_pauses, expire, end_tasks);
     }
     remove("/dev/shm/kvlight-stall");
     free(keys);
     free(names);
+    free(handles);
     return 0;
 }

@@ -1,6 +1,7 @@
 //! The lowest floor: types that all other rooms share, without any caching rule.
 
 pub mod answer;
+pub mod block_deque;
 pub mod clock;
 pub mod config;
 pub mod error;
@@ -24,6 +25,7 @@ pub mod value;
 pub(crate) mod variants;
 
 pub use answer::Answer;
+pub use block_deque::BlockDeque;
 pub use clock::{Clock, ManualClock, Now};
 pub use error::Error;
 pub use hash::KeyHasher;

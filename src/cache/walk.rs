@@ -52,6 +52,8 @@ impl Store {
             self.end_move(&mut Departures::new());
             let last = layout.last_beside(range.first).min(range.last);
             let shard = &self.locked_shards()[layout.index(range.first)];
+            // A thread that walks takes the lock of a shard again and again, also to read the entries of each page.
+            shard.give_way();
             let page = shard.read_if(
                 self.sink(),
                 || self.layout() == layout,

@@ -70,6 +70,8 @@ impl Core {
             Err(_) => return Err(self.refuse_long_call(call)),
         };
         while progress != AskProgress::Done {
+            // So that the list rarely grows under the lock.
+            call.found.reserve(STEP);
             if progress == AskProgress::NeedsSortedKeys {
                 asking.sort_keys();
             }

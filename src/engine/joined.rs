@@ -4,13 +4,12 @@
 use super::Core;
 use super::host::Receiver;
 use super::polled_event::{FetchEvent, PolledEvent};
-use crate::base::Key;
 use crate::base::sync::Mutex;
+use crate::base::{BlockDeque, Key};
 use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, Remainder};
 use crate::runtime::hooks::call_host;
 use crate::task::{Joined, Outcome, Verdict};
 use std::sync::Arc;
-use std::vec::IntoIter;
 
 /// The receiver of a fetch that joined a load: the table holds nothing else of such a fetch. It counts as pending work from the moment it
 /// joins.
@@ -22,13 +21,13 @@ pub(super) struct JoinedDelivery {
     key: Key,
     outcome: Outcome,
     /// The joiners that have not received it. Taken out during a delivery, so that no host code runs under the lock.
-    joiners: Mutex<IntoIter<Joiner>>,
+    joiners: Mutex<BlockDeque<Joiner>>,
 }
 
 impl JoinedDelivery {
     pub(super) fn new(core: Arc<Core>, joined: Joined<Joiner>) -> Arc<JoinedDelivery> {
         let Joined { key, outcome, joiners } = joined;
-        Arc::new(JoinedDelivery { core, key, outcome, joiners: Mutex::new(joiners.into_iter()) })
+        Arc::new(JoinedDelivery { core, key, outcome, joiners: Mutex::new(joiners) })
     }
 
     /// Calls one joiner, and drops it with its user data.
@@ -59,20 +58,20 @@ impl Deliverable for JoinedDelivery {
         let mut count = 0;
         let mut is_callable = true;
         while count < most
-            && let Some(next) = joiners.as_slice().first()
+            && let Some(next) = joiners.front()
         {
             is_callable = next.is_callable();
             if !is_callable {
                 break;
             }
-            joiners.next().into_iter().for_each(|joiner| self.deliver_to(joiner));
+            joiners.pop_front().into_iter().for_each(|joiner| self.deliver_to(joiner));
             count += 1;
             // If the callback has freed the queue, the other joiners are dropped with this delivery.
             if self.core.routes.results.as_ref().is_some_and(|queue| queue.is_freed()) {
                 break;
             }
         }
-        let is_over = joiners.len() == 0;
+        let is_over = joiners.is_empty();
         *self.joiners.lock() = joiners;
         self.core.end_joined(count);
         let remainder = match (is_over, is_callable) {
@@ -91,7 +90,7 @@ impl Deliverable for JoinedDelivery {
     fn pull(self: Arc<Self>) -> PullResult {
         let (joiner, more) = {
             let mut joiners = self.joiners.lock();
-            (joiners.next(), joiners.len() > 0)
+            (joiners.pop_front(), !joiners.is_empty())
         };
         let Some(joiner) = joiner else { return PullResult::nothing() };
         let user_data = joiner.user_data();
@@ -105,9 +104,9 @@ impl Deliverable for JoinedDelivery {
 impl Drop for JoinedDelivery {
     fn drop(&mut self) {
         // Joiners are left if a queue was freed with this delivery in it. They are dropped here, with their user data.
-        let joiners = std::mem::take(self.joiners.get_mut());
+        let mut joiners = std::mem::take(self.joiners.get_mut());
         let count = joiners.len();
-        joiners.for_each(drop_receiver);
+        std::iter::from_fn(|| joiners.pop_front()).for_each(drop_receiver);
         if self.outcome.runs_host_code_on_drop() {
             let outcome = std::mem::replace(&mut self.outcome, Outcome::bare(Verdict::Miss));
             call_host(|| drop(outcome));

@@ -18,6 +18,7 @@ use super::Core;
 use super::host::RemovalListener;
 use super::lifecycle::CallSite;
 use super::polled_event::PolledEvent;
+use crate::base::BlockDeque;
 use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::base::sync::{Condvar, Mutex, MutexGuard, wait, wait_timeout};
@@ -26,15 +27,11 @@ use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, Remainde
 use crate::runtime::hooks::call_host;
 use crate::runtime::host_queue::HostQueue;
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// How long a writer waits for one call of the listener. A listener that takes longer may itself be waiting for that writer.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Above this capacity, the memory for pending removals is freed when there are none.
-const MOST_KEPT: usize = 1024;
 
 /// How much may be pending before writers are throttled.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +63,7 @@ pub(super) struct Removals {
 }
 
 struct Pending {
-    departures: VecDeque<Departure>,
+    departures: BlockDeque<Departure>,
     cost: u128,
     bounds: Bounds,
     /// The number of removals whose report has at least begun. All removals are numbered in their order, from 1 on.
@@ -118,9 +115,6 @@ impl Pending {
         let first = self.departures.pop_front()?;
         self.reported += 1;
         self.cost -= u128::from(first.cost);
-        if self.departures.is_empty() && self.departures.capacity() > MOST_KEPT {
-            self.departures = VecDeque::new();
-        }
         Some(first)
     }
 
@@ -150,7 +144,7 @@ fn is_reporting() -> bool {
 impl Removals {
     pub(super) fn new(listener: Option<Arc<dyn RemovalListener>>, bounds: Bounds, core: Weak<Core>) -> Removals {
         let pending = Pending {
-            departures: VecDeque::new(),
+            departures: BlockDeque::new(),
             cost: 0,
             bounds,
             reported: 0,

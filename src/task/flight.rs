@@ -7,9 +7,10 @@ use super::host::Host;
 use super::outcome::Outcome;
 use super::queue::QueuePosition;
 use super::request::FlightRemains;
+use super::waiters::{Waiter, Waiters};
 use super::{FetchId, FlightId, KeyStateId, RequestId};
 use crate::base::config::FetchSettings;
-use crate::base::{Error, Key, Moment};
+use crate::base::{BlockDeque, Error, Key, Moment};
 use smallvec::SmallVec;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -19,9 +20,7 @@ pub struct Flight<H: Host> {
     pub key_state: KeyStateId,
     pub phase: Phase,
     pub standing: Standing,
-    /// The positions that wait. Those that left stay in the list until there are many of them. They are settled already, so settling them
-    /// again does nothing.
-    pub waiters: SmallVec<[Waiter; 1]>,
+    pub waiters: Waiters,
     /// The fetches that wait for the flight and have no record of their own; `None` if there are none.
     pub joiners: Option<Box<Joiners<H>>>,
     /// The present demand: that of waiters which have not left, and that of joiners and refreshes, which never leave.
@@ -79,20 +78,11 @@ pub enum Standing {
     },
 }
 
-/// A position that waits for a flight.
-#[derive(Clone, Copy, Debug)]
-pub struct Waiter {
-    pub fetch: FetchId,
-    pub position: u32,
-    /// Whether it joined the flight after another fetch had started it.
-    pub joined: bool,
-}
-
 /// The part of an ended flight that is needed to settle its waiters and to handle answers that still arrive. Moving less than the whole
 /// flight is cheaper.
 pub struct EndedFlight<H: Host> {
     pub key_state: KeyStateId,
-    pub waiters: SmallVec<[Waiter; 1]>,
+    pub waiters: Waiters,
     pub joiners: Option<Box<Joiners<H>>>,
     pub attempts: u32,
     pub stores: bool,
@@ -113,7 +103,7 @@ impl<H: Host> EndedFlight<H> {
 /// fetch needs no record of its own, because its demand, which the flight counts, ends with the flight.
 pub struct Joiners<H: Host> {
     pub key: Key,
-    pub list: Vec<H::Joiner>,
+    pub list: BlockDeque<H::Joiner>,
 }
 
 /// An optional priority, smaller than an `Option<f64>`: NaN stands for none.
@@ -169,8 +159,8 @@ impl<H: Host> Flight<H> {
     /// The waiter that started the flight, if there was no other, and no failed attempt.
     #[inline(always)]
     pub fn only_waiter(&self) -> Option<Waiter> {
-        match (&self.waiters[..], &self.joiners, &self.last_error) {
-            ([waiter], None, None) if !waiter.joined => Some(*waiter),
+        match (&self.waiters, &self.joiners, &self.last_error) {
+            (Waiters::One(waiter), None, None) if !waiter.joined => Some(*waiter),
             _ => None,
         }
     }
@@ -197,7 +187,7 @@ impl<H: Host> Flight<H> {
             owner: _,
             position: _,
         } = self;
-        !waiters.spilled() && joiners.is_none() && demand.owns_nothing() && last_error.is_none() && retry.is_none()
+        waiters.owns_nothing() && joiners.is_none() && demand.owns_nothing() && last_error.is_none() && retry.is_none()
     }
 
     /// The number of joiners.

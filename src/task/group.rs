@@ -1,6 +1,7 @@
 //! A group: the waiting keys of one fetch at one urgency, in the order of their positions.
 
 use super::FlightId;
+use crate::base::BlockDeque;
 use std::collections::BTreeMap;
 
 /// A key that waits in the queue.
@@ -30,9 +31,8 @@ enum GroupKeys {
 /// between others, because its urgency changed, or if there is no memory for a longer list. Removing a key from the middle of the list
 /// costs no more than finding it: its slot becomes empty (a null flight), and is dropped once it is at either end of the list.
 struct Many {
-    /// Ordered by position. The slots at `first` and at the end are not empty; those before `first` are no longer used.
-    listed: Vec<WaitingKey>,
-    first: usize,
+    /// Ordered by position. The first and the last slot are not empty.
+    listed: BlockDeque<WaitingKey>,
     /// Keys that arrived between others, by position.
     between: BTreeMap<u32, FlightId>,
 }
@@ -64,8 +64,8 @@ impl Group {
     pub fn first(&self) -> WaitingKey {
         match &self.keys {
             GroupKeys::One(key) => *key,
-            GroupKeys::Many(many) if many.between.is_empty() => many.listed[many.first],
-            GroupKeys::Many(many) => many.end(many.listed.get(many.first), many.between.first_key_value(), u32::lt),
+            GroupKeys::Many(many) if many.between.is_empty() => *many.listed.front().expect("a group has at least one key"),
+            GroupKeys::Many(many) => many.end(many.listed.front(), many.between.first_key_value(), u32::lt),
         }
     }
 
@@ -73,7 +73,7 @@ impl Group {
     pub fn last(&self) -> WaitingKey {
         match &self.keys {
             GroupKeys::One(key) => *key,
-            GroupKeys::Many(many) => many.end(many.listed.last(), many.between.last_key_value(), u32::gt),
+            GroupKeys::Many(many) => many.end(many.listed.back(), many.between.last_key_value(), u32::gt),
         }
     }
 
@@ -84,7 +84,7 @@ impl Group {
         match &mut self.keys {
             GroupKeys::Many(many) => many.push(key),
             GroupKeys::One(only) => {
-                let mut many = Many { listed: Vec::new(), first: 0, between: BTreeMap::new() };
+                let mut many = Many { listed: BlockDeque::new(), between: BTreeMap::new() };
                 many.push(*only);
                 many.push(key);
                 self.keys = GroupKeys::Many(Box::new(many));
@@ -129,7 +129,7 @@ impl Group {
         match &self.keys {
             GroupKeys::One(key) => vec![*key],
             GroupKeys::Many(many) => {
-                let listed = many.listed[many.first..].iter().copied().filter(|key| key.flight != FlightId::NULL);
+                let listed = many.listed.iter().copied().filter(|key| key.flight != FlightId::NULL);
                 let between = many.between.iter().map(|(position, flight)| WaitingKey { position: *position, flight: *flight });
                 let mut keys: Vec<WaitingKey> = listed.chain(between).collect();
                 keys.sort_by_key(|key| key.position);
@@ -151,12 +151,8 @@ impl Many {
 
     #[inline]
     fn push(&mut self, key: WaitingKey) {
-        let is_last = self.listed.last().is_none_or(|last| last.position < key.position);
-        // A long list that cannot grow is continued in the tree, whose nodes are small.
-        let has_room = self.listed.len() < self.listed.capacity() || self.listed.try_reserve(1).is_ok();
-        if is_last && has_room {
-            self.listed.push(key);
-        } else {
+        let is_last = self.listed.back().is_none_or(|last| last.position < key.position);
+        if !is_last || self.listed.try_push_back(key).is_err() {
             self.between.insert(key.position, key.flight);
         }
     }
@@ -166,7 +162,7 @@ impl Many {
     fn pop_listed(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) -> bool {
         let mut is_refused = false;
         while popped.len() < most
-            && let Some(key) = self.listed.get(self.first)
+            && let Some(key) = self.listed.front()
         {
             if key.flight != FlightId::NULL {
                 is_refused = !may_go(popped, key.flight);
@@ -175,7 +171,7 @@ impl Many {
                 }
                 popped.push(key.flight);
             }
-            self.first += 1;
+            self.listed.pop_front();
         }
         self.trim();
         is_refused
@@ -183,10 +179,10 @@ impl Many {
 
     #[inline]
     fn remove(&mut self, position: u32) {
-        if self.listed.get(self.first).is_some_and(|first| first.position == position) {
+        if self.listed.front().is_some_and(|first| first.position == position) {
             // The most frequent case: the first key.
-            self.first += 1;
-            if self.listed.get(self.first).is_none_or(|next| next.flight == FlightId::NULL) {
+            self.listed.pop_front();
+            if self.listed.front().is_some_and(|next| next.flight == FlightId::NULL) {
                 self.trim();
             }
         } else if self.between.remove(&position).is_none() {
@@ -195,22 +191,28 @@ impl Many {
     }
 
     fn remove_within(&mut self, position: u32) {
-        if let Ok(at) = self.listed[self.first..].binary_search_by_key(&position, |key| key.position) {
-            self.listed[self.first + at].flight = FlightId::NULL;
-            self.trim();
+        let (mut from, mut until) = (0, self.listed.len());
+        while from < until {
+            let middle = from.midpoint(until);
+            match self.listed.get_mut(middle) {
+                Some(slot) if slot.position == position => {
+                    slot.flight = FlightId::NULL;
+                    return self.trim();
+                }
+                Some(slot) if slot.position < position => from = middle + 1,
+                _ => until = middle,
+            }
         }
     }
 
     /// Drops the empty slots at both ends of the list.
     fn trim(&mut self) {
-        while self.listed.get(self.first).is_some_and(|key| key.flight == FlightId::NULL) {
-            self.first += 1;
+        let is_empty = |slot: Option<&WaitingKey>| slot.is_some_and(|key| key.flight == FlightId::NULL);
+        while is_empty(self.listed.front()) {
+            self.listed.pop_front();
         }
-        while self.listed.len() > self.first && self.listed.last().is_some_and(|key| key.flight == FlightId::NULL) {
-            self.listed.pop();
-        }
-        if self.first == self.listed.len() {
-            (self.listed, self.first) = (Vec::new(), 0);
+        while is_empty(self.listed.back()) {
+            self.listed.pop_back();
         }
     }
 }

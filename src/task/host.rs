@@ -5,7 +5,7 @@ use super::fifo_map::Emptied;
 use super::outcome::{BatchOutcome, Outcome};
 use super::second_tier::TierHandout;
 use crate::base::variants::variants;
-use crate::base::{Answer, Error, Key, Now, PackedKeys, StoreTerms};
+use crate::base::{Answer, BlockDeque, Error, Key, Now, PackedKeys, StoreTerms};
 use smallvec::SmallVec;
 
 /// The types that the floor above provides.
@@ -65,7 +65,7 @@ pub struct Joined<J> {
     /// Its outcome.
     pub outcome: Outcome,
     /// The receivers of the joiners, in the order in which these joined.
-    pub joiners: Vec<J>,
+    pub joiners: BlockDeque<J>,
 }
 
 /// A request that is to be passed to the provider.

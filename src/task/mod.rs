@@ -16,7 +16,7 @@
 //! settle no position. An attempt that times out leaves a *late* part, whose answer is still used if nothing newer was written.
 //!
 //! Reading order: [`outcome`] (what is delivered), [`host`] (the interface to the floor above), [`flight`], [`fetch`], [`request`] (the
-//! three nouns), [`flights`] (all flights and key states, over [`key_index`]), [`demand`] (how many fetches want a flight), [`queue`] of
+//! three nouns), [`flights`] (all flights and key states, over [`key_index`]), [`waiters`] and [`demand`] (which fetches want a flight, and how much), [`queue`] of
 //! [`group`]s, [`deadlines`], [`retry`], [`hedge`], [`breaker`], [`rate`], [`concurrency`], [`error_memory`], [`throttle`], [`recent`],
 //! [`removed_tags`], [`second_tier`], [`counts`], then [`table`], with one file for each event. Two structures know nothing of loads:
 //! [`slab`], [`fifo_map`].
@@ -48,6 +48,7 @@ pub mod second_tier;
 mod slab;
 pub mod table;
 mod throttle;
+mod waiters;
 
 pub use counts::TaskCounts;
 pub use fetch::Form;

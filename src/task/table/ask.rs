@@ -5,15 +5,16 @@ use super::ask_steps::{OwnKeys, refusal_of_all};
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::config::{BatchMode, FetchSettings, Overflow};
 use crate::base::hint::rarely;
-use crate::base::{CallKeys, Error, Key, Moment, Now};
+use crate::base::{BlockDeque, CallKeys, Error, Key, Moment, Now};
 use crate::task::deadlines::Due;
 use crate::task::demand::{Demand, Wish};
 use crate::task::fetch::{Fetch, Form, Position};
-use crate::task::flight::{Flight, Joiners, Phase, Priority, Standing, Waiter};
+use crate::task::flight::{Flight, Joiners, Phase, Priority, Standing};
 use crate::task::group::WaitingKey;
 use crate::task::host::DeferredDrop;
 use crate::task::outcome::{Outcome, Source, Verdict};
 use crate::task::queue::{QueuePosition, Rank, Search};
+use crate::task::waiters::{Waiter, Waiters};
 use crate::task::{FetchId, FlightId, KeyStateId};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -454,7 +455,7 @@ impl<H: Host> Table<H> {
             },
             standing: Standing::Current,
             joiners: None,
-            waiters: if asking.is_refresh() { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
+            waiters: if asking.is_refresh() { Waiters::None } else { Waiters::One(waiter) },
             demand: Demand::of(asking.wish),
             continues: false,
             revalidates: false,
@@ -542,8 +543,8 @@ impl<H: Host> Table<H> {
         }
         let wish = Wish { urgency, is_deferrable: false, stores: settings.read.stores() };
         self.add_demand(id, wish, settings.priority, true, |flight| {
-            let joiners = flight.joiners.get_or_insert_with(|| Box::new(Joiners { key: Key::new(key), list: Vec::new() }));
-            joiners.list.push(joiner());
+            let joiners = flight.joiners.get_or_insert_with(|| Box::new(Joiners { key: Key::new(key), list: BlockDeque::new() }));
+            joiners.list.push_back(joiner());
         });
         true
     }

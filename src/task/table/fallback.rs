@@ -3,13 +3,12 @@
 //! A position gets the first of these that is available: a fresh hit; the answer of a load, after any retries; a fallback; a remembered
 //! error; the error of the load.
 
-use super::settle::MAX_SETTLED_WAITERS;
 use super::steps::LongWork;
 use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::{Error, Key, Moment, Status};
 use crate::task::deadlines::{DeadlineId, Due};
 use crate::task::fetch::Position;
-use crate::task::flight::{Flight, Standing};
+use crate::task::flight::Standing;
 use crate::task::host::{DeferredDrop, Effects};
 use crate::task::outcome::{Outcome, Source};
 use crate::task::throttle::Throttle;
@@ -75,7 +74,6 @@ impl<H: Host> Table<H> {
         if is_current && !matches!(error.status(), Status::ERR_UNAVAILABLE | Status::ERR_QUEUE_FULL) {
             self.throttle_key(key_state, &error, cx);
         }
-        self.counts.stale_error += self.waiting_for(id);
         stale.with_failure(error)
     }
 
@@ -143,15 +141,6 @@ impl<H: Host> Table<H> {
         self.arm_throttle(now);
     }
 
-    /// The number of positions that wait for the flight.
-    fn waiting_for(&self, id: FlightId) -> u64 {
-        let waiters = &self.flights[id].waiters;
-        let waits = |fetch: FetchId, position: u32| {
-            self.fetches.get(fetch).is_some_and(|fetch| fetch.positions[position as usize] == Position::Open(id))
-        };
-        (waiters.iter().filter(|waiter| waits(waiter.fetch, waiter.position)).count() + self.flights[id].joined()) as u64
-    }
-
     /// Settles the positions of a fetch that has waited long enough with their fallbacks, if they have one. The loads continue.
     pub(super) fn deliver_fallbacks<S: AnswerStore>(&mut self, id: FetchId, cx: &mut TableContext<'_, H, S>) {
         let Some(count) = self.fetches.get(id).map(|fetch| fetch.positions.len()) else { return };
@@ -174,18 +163,7 @@ impl<H: Host> Table<H> {
         if std::mem::replace(&mut self.flights[flight].revalidates, true) {
             // The wish of another fetch keeps the load wanted already.
             self.change_demand(flight, |demand| demand.remove(wish));
-            self.forget_settled_waiters(flight);
-        }
-    }
-
-    /// Removes waiters that have left from the list of a flight, once there are many of them.
-    pub(super) fn forget_settled_waiters(&mut self, id: FlightId) {
-        let Table { flights, fetches, .. } = self;
-        let Some(Flight { waiters, demand, .. }) = flights.get_mut(id) else { return };
-        if waiters.len() > MAX_SETTLED_WAITERS + 2 * demand.total() as usize {
-            waiters.retain(|waiter| {
-                fetches.get(waiter.fetch).is_some_and(|fetch| fetch.positions[waiter.position as usize] != Position::Settled)
-            });
+            self.sweep_waiters(flight);
         }
     }
 }

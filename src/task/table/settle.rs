@@ -6,10 +6,12 @@ use crate::base::config::LeavePolicy;
 use crate::base::hint::rarely;
 use crate::task::demand::Wish;
 use crate::task::fetch::{Fetch, Form, Position};
-use crate::task::flight::{EndedFlight, Joiners, Phase, Standing, Waiter};
+use crate::task::flight::{EndedFlight, Flight, Joiners, Phase, Standing};
 use crate::task::host::{Cancel, DeferredDrop, Effects, Event, EventSink, Joined, STEP};
 use crate::task::outcome::{BatchOutcome, Outcome, Source};
 use crate::task::request::Part;
+use crate::task::slab::IdSlab;
+use crate::task::waiters::Waiter;
 use crate::task::{FetchId, FlightId, RequestId};
 
 /// Why the open positions of a fetch end.
@@ -25,9 +27,6 @@ pub(super) enum EndReason {
     Close,
 }
 
-/// Settled waiters are removed from a flight's list when it is longer than this plus twice the demand.
-pub(super) const MAX_SETTLED_WAITERS: usize = 32;
-
 impl<H: Host> Table<H> {
     /// Settles all waiters of a flight that was taken out of the table, and releases the flight's reference to its key state. Every settled
     /// flight ends here. The waiters are taken by value, so none can be settled twice.
@@ -40,27 +39,30 @@ impl<H: Host> Table<H> {
     /// Like `settle_flight`, for a flight whose reference to its key state was released.
     #[inline(always)]
     pub(super) fn settle_waiters(&mut self, flight: EndedFlight<H>, outcome: Outcome, out: &mut Effects<H>) {
-        out.defer_error_drop(flight.last_error);
-        let outcome = outcome.of_load(flight.attempts);
-        if let Some(joiners) = flight.joiners {
+        let EndedFlight { mut waiters, joiners, owner, attempts, last_error, .. } = flight;
+        out.defer_error_drop(last_error);
+        let outcome = outcome.of_load(attempts);
+        if let Some(joiners) = joiners {
+            self.counts.stale_error += if outcome.source == Source::Stale { joiners.list.len() as u64 } else { 0 };
             settle_joiners(*joiners, outcome.clone(), out);
         }
+        if rarely(!out.spend(waiters.len().saturating_sub(1))) {
+            return self.begin_work(LongWork::Settle(Box::new(Settlement { waiters, outcome, owner })));
+        }
+        let last = waiters.last();
+        while waiters.len() > 1
+            && let Some(waiter) = waiters.pop()
+        {
+            self.settle_waiter(waiter, outcome.clone(), out);
+        }
         // The last waiter gets the original. Most flights have one waiter, which then needs no second reference.
-        let last = flight.waiters.split_last();
         match last {
-            Some((_, others)) if rarely(!out.spend(others.len())) => {
-                let EndedFlight { waiters, owner, .. } = flight;
-                return self.begin_work(LongWork::Settle(Box::new(Settlement { waiters, outcome, owner, next: 0 })));
-            }
-            Some((last, others)) => {
-                others.iter().for_each(|waiter| self.settle_waiter(*waiter, outcome.clone(), out));
-                self.settle_waiter(*last, outcome, out);
-            }
+            Some(last) => self.settle_waiter(last, outcome, out),
             None => out.defer_outcome_drop(outcome),
         }
         // The fetch that started the flight no longer waits for it, or never did: it may have been kept only for the flight.
-        if last.is_none_or(|(last, _)| last.fetch != flight.owner) {
-            self.forget_fetch_if_ended(flight.owner, out);
+        if last.is_none_or(|last| last.fetch != owner) {
+            self.forget_fetch_if_ended(owner, out);
         }
     }
 
@@ -69,7 +71,15 @@ impl<H: Host> Table<H> {
         if rarely(waiter.joined) && outcome.source == Source::Provider {
             outcome.source = Source::Joined;
         }
+        if rarely(outcome.source == Source::Stale) && self.waits(waiter) {
+            self.counts.stale_error += 1;
+        }
         self.settle(waiter.fetch, waiter.position, outcome, out);
+    }
+
+    /// Whether the position has not left the flight that it waited for.
+    pub(super) fn waits(&self, waiter: Waiter) -> bool {
+        waits(&self.fetches, waiter)
     }
 
     /// Settles one position, unless it is settled already.
@@ -149,13 +159,20 @@ impl<H: Host> Table<H> {
             && flight.standing == Standing::Current
             && matches!(flight.phase, Phase::Running { request, .. } if self.requests[request].is_taken());
         if flight.is_wanted() {
-            return self.forget_settled_waiters(id);
+            return self.sweep_waiters(id);
         }
         if let Phase::Running { request, .. } = flight.phase {
             self.drop_wanted_key(request, out);
         } else {
             self.end_waiting(id, out);
         }
+    }
+
+    /// Called when a position has left a flight: forgets some of those that have left, if there are many of them.
+    pub(super) fn sweep_waiters(&mut self, id: FlightId) {
+        let Table { flights, fetches, .. } = self;
+        let Some(Flight { waiters, demand, .. }) = flights.get_mut(id) else { return };
+        waiters.sweep(demand.total() as usize, |waiter| waits(fetches, waiter));
     }
 
     /// Decrements the number of wanted keys of a request, and cancels the request with the last one.
@@ -207,6 +224,11 @@ impl<H: Host> Table<H> {
             out.cancelled.push((request.handle.clone(), why));
         }
     }
+}
+
+/// Whether the position has not left the flight that it waited for.
+fn waits<H: Host>(fetches: &IdSlab<FetchId, Fetch<H>>, waiter: Waiter) -> bool {
+    fetches.get(waiter.fetch).is_some_and(|fetch| fetch.positions[waiter.position as usize] != Position::Settled)
 }
 
 /// Adds an effect: a flight's outcome is to be delivered to its joiners.

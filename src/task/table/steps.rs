@@ -25,12 +25,12 @@ use crate::base::config::LeavePolicy;
 use crate::base::{Answer, Error, StoreTerms};
 use crate::task::demand::Wish;
 use crate::task::fetch::Position;
-use crate::task::flight::{Phase, Waiter};
+use crate::task::flight::Phase;
 use crate::task::host::{DeferredDrop, Effects};
 use crate::task::outcome::{Outcome, Source};
 use crate::task::request::{Part, Time};
+use crate::task::waiters::Waiters;
 use crate::task::{FetchId, FlightId, RequestId};
-use smallvec::SmallVec;
 use std::collections::VecDeque;
 
 /// Work that an event began and that is done in steps.
@@ -74,12 +74,11 @@ pub(super) struct FetchEnd {
 }
 
 pub(super) struct Settlement {
-    pub waiters: SmallVec<[Waiter; 1]>,
+    /// Those that are not settled yet.
+    pub waiters: Waiters,
     pub outcome: Outcome,
     /// The fetch that started the flight.
     pub owner: FetchId,
-    /// The index of the next waiter.
-    pub next: usize,
 }
 
 pub(super) struct Finish {
@@ -346,17 +345,16 @@ impl<H: Host> Table<H> {
 
     /// Settles further positions that waited for a flight that has ended.
     fn settle_more(&mut self, mut settlement: Box<Settlement>, out: &mut Effects<H>) -> Option<Box<Settlement>> {
-        while let Some(waiter) = settlement.waiters.get(settlement.next).copied() {
+        while !settlement.waiters.is_empty() {
             if !out.spend(1) {
                 return Some(settlement);
             }
-            settlement.next += 1;
-            self.settle_waiter(waiter, settlement.outcome.clone(), out);
+            if let Some(waiter) = settlement.waiters.pop() {
+                self.settle_waiter(waiter, settlement.outcome.clone(), out);
+            }
         }
         self.forget_fetch_if_ended(settlement.owner, out);
-        let Settlement { waiters, outcome, .. } = *settlement;
-        out.defer_outcome_drop(outcome);
-        out.defer_memory(waiters.len(), waiters);
+        out.defer_outcome_drop(settlement.outcome);
         None
     }
 

@@ -337,7 +337,7 @@ impl Harness {
         scheduled.iter().for_each(RecordingSink::deliver);
         for joined in &joined {
             assert!(!joined.joiners.is_empty(), "a list of joiners is empty");
-            for sink in &joined.joiners {
+            for sink in joined.joiners.iter() {
                 let outcome = joined.outcome.clone();
                 assert!(sink.post(Event::Result { index: 0, outcome, last: true }), "a joiner has a result already");
                 sink.deliver();
