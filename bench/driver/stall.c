@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <kvlight.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -370,6 +371,8 @@ int main(int argc, char **argv)
     int shards;
     size_t i;
 
+    /* Otherwise glibc joins very many small free blocks at some later free, which takes milliseconds: see docs/TUNING.md. */
+    mallopt(M_MXFAST, 0);
     caller = account_of_this_thread();
     if (argc > 1)
         entries = (size_t)strtoull(argv[1], NULL, 10);
