@@ -4,11 +4,15 @@
 //! milliseconds.
 
 use super::NoMemory;
+use super::hint::rarely;
 use std::alloc::{Layout, handle_alloc_error};
 use std::collections::VecDeque;
 
 /// The number of elements in a block.
 const BLOCK: usize = 256;
+
+/// The number of elements that a short queue gets memory for.
+const FEWEST: usize = 4;
 
 /// A double-ended queue whose operations take no longer the more elements it has.
 #[derive(Debug)]
@@ -89,21 +93,29 @@ impl<T> BlockDeque<T> {
     /// Adds an element at the back, if there is memory for it.
     #[inline]
     pub fn try_push_back(&mut self, element: T) -> Result<(), NoMemory> {
-        let is_short = self.more.is_empty() && self.first.len() < BLOCK;
-        let block = if is_short { &mut self.first } else { self.last_block_with_room()? };
-        block.try_reserve(1)?;
+        let last = if rarely(!self.more.is_empty()) { self.more.back_mut() } else { None };
+        let mut block = last.unwrap_or(&mut self.first);
+        if block.len() == block.capacity() {
+            block = self.last_block_with_room()?;
+        }
         block.push_back(element);
         Ok(())
     }
 
-    /// The last of several blocks. It is a new one if the last one is full.
+    /// The last block, with memory for another element. It is a new block if the last one is full.
+    #[cold]
     fn last_block_with_room(&mut self) -> Result<&mut VecDeque<T>, NoMemory> {
-        if self.more.back().is_none_or(|last| last.len() == BLOCK) {
-            let mut block = VecDeque::new();
-            block.try_reserve_exact(BLOCK)?;
-            self.more.try_reserve(1)?;
-            self.more.push_back(block);
+        let last = self.more.back().unwrap_or(&self.first);
+        if last.len() < BLOCK {
+            let wanted = (2 * last.len()).clamp(FEWEST, BLOCK) - last.len();
+            let last = self.more.back_mut().unwrap_or(&mut self.first);
+            last.try_reserve_exact(wanted)?;
+            return Ok(last);
         }
+        let mut block = VecDeque::new();
+        block.try_reserve_exact(BLOCK)?;
+        self.more.try_reserve(1)?;
+        self.more.push_back(block);
         self.more.back_mut().ok_or(NoMemory)
     }
 

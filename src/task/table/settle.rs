@@ -36,8 +36,9 @@ impl<H: Host> Table<H> {
         self.settle_waiters(flight, outcome, out);
     }
 
-    /// Like `settle_flight`, for a flight whose reference to its key state was released.
-    #[inline(always)]
+    /// Like `settle_flight`, for a flight whose reference to its key state was released. Not inlined, since the usual flight of one waiter is
+    /// settled without it.
+    #[inline(never)]
     pub(super) fn settle_waiters(&mut self, flight: EndedFlight<H>, outcome: Outcome, out: &mut Effects<H>) {
         let EndedFlight { mut waiters, joiners, owner, attempts, last_error, .. } = flight;
         out.defer_error_drop(last_error);
