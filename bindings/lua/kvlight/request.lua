@@ -44,7 +44,7 @@ local function is_in_time(self, i, status)
   return status == K.OK
 end
 
--- Ends the request. It may have been finished already, which changes nothing.
+-- Records that the request is finished. The call that was to finish it may have come too late, which changes nothing.
 local function ended(self, status)
   if status ~= K.ERR_ALREADY_ANSWERED then
     check(status)

@@ -10,7 +10,8 @@ local statistics = require("kvlight.native").statistics
 
 local C, K, check, error_of, id_of = library.C, library.K, library.check, library.error_of, library.id_of
 
--- A coroutine can yield unless a C function called it, which coroutine.isyieldable() reports where it exists.
+-- Whether the running code can yield: it cannot outside coroutines, nor inside a C function that calls Lua, such as gsub(). Only
+-- coroutine.isyieldable() knows of the latter, where it exists.
 local function can_yield()
   if coroutine.isyieldable then
     return coroutine.isyieldable()
@@ -24,7 +25,8 @@ local function current()
   return coroutine.running() or "main"
 end
 
--- Whether poll() has called this, also through coroutines. A coroutine that is suspended or dead has yielded in poll(), or was abandoned there.
+-- Whether the running code was called by poll(), also through coroutines. A coroutine in `polling` that is suspended or dead was left
+-- inside poll(), and calls nothing now.
 local function is_polling(self)
   for thread in pairs(self.polling) do
     local status = thread == "main" and "normal" or coroutine.status(thread)
@@ -188,7 +190,7 @@ function M.new(settings)
     last_id = 0,
     polls = 0, -- how many calls of poll() are handling an event, also in coroutines that will never be resumed
     polling = setmetatable({}, { __mode = "k" }), -- the coroutines in which they do
-    providing = {}, -- the requests whose provider is running in poll(), outside coroutines: the last one has called the others' waits
+    providing = {}, -- the requests whose provider is running in poll(), outside coroutines: each has called the next one in a wait
     fetches = {}, -- by ID, until their last event
     objects = {}, -- values by ID, until the library reports that it dropped them
     errors = {}, -- errors of providers by ID, likewise
@@ -326,7 +328,7 @@ local function key_of(key)
   return type(key) == "string" and key or error("kvlight: keys are strings, not a " .. type(key), 0)
 end
 
--- The strings that a list of kvl_slice_t points to.
+-- The keys by list of kvl_slice_t: keeps the strings that a list points to alive as long as the list.
 local keys_of_slices = setmetatable({}, { __mode = "k" })
 
 local function slices(keys)
