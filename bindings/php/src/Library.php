@@ -156,7 +156,7 @@ final class Library
         return $result;
     }
 
-    /** Makes a call with an output parameter for the description of its failure, and throws the failure. */
+    /** Makes a call with an output parameter for the description of a failure. Throws if the call fails. */
     public static function checkWithError(callable $call): void
     {
         $status = 0;
@@ -319,7 +319,7 @@ final class Library
         }
     }
 
-    /** Refuses a TTL that does not exist. */
+    /** Refuses a TTL that is out of range. */
     public static function checkTtl(int $ttlMs): void
     {
         self::checkTerm('ttl_ms', $ttlMs, true);

@@ -6,8 +6,6 @@ namespace Kvlight;
 use FFI;
 use FFI\CData;
 
-use function count;
-
 /**
  * @internal The second tier of `l2Url`: a connection to a Redis or Valkey server. libkvlight_redis serves the requests.
  *

@@ -63,7 +63,7 @@ final class Tasks
     private readonly \WeakMap $counts;
     /** the ID of the last drop that was counted in $counts */
     private int $lastDrop = 0;
-    /** @var array<int, \Throwable> errors of providers by ID, likewise */
+    /** @var array<int, \Throwable> errors of providers by ID, until the library reports that it dropped them */
     private array $errors = [];
     /** @var \WeakMap<Request, bool> requests that are not finished */
     private readonly \WeakMap $open;
@@ -530,7 +530,7 @@ final class Tasks
         $this->free();
     }
 
-    /** @internal One step of waiting for a fetch, which may not be done afterwards: Fetch calls this in a loop. */
+    /** @internal One step of waiting for a fetch: Fetch calls this until the fetch is done. */
     public function waitStep(Fetch $fetch): void
     {
         if ($this->calls !== []) {
@@ -760,7 +760,7 @@ final class Tasks
                 Library::giveBack('kvl_fetch_t *', $out);
                 return $fetch;
             } catch (\Throwable $error) {
-                // The call may have begun the fetch, and a signal handler have thrown. The caller does not receive it, and its event has no receiver.
+                // The call may have begun the fetch before a signal handler threw. The caller does not receive the fetch, and its event finds no receiver.
                 unset($this->fetches[$id]);
                 if ($fetch === null) {
                     $this->ffi->kvl_fetch_release($out[0]);

@@ -36,7 +36,7 @@ function unsafeArguments(array $lines): array
 
 $scenarios = [];
 
-$scenarios['l07 no result of a call, and no value after a jump, is an argument: PHP frees such an argument twice if a signal handler throws'] = function () {
+$scenarios['l07 no result of a call, and no value after a jump, is an argument: PHP may free one that was never set'] = function () {
     $functions = 0;
     foreach (glob(PACKAGE . '/src/*.php') as $file) {
         foreach (instructions($file) as [$function, $lines]) {
