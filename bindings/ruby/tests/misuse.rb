@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# Threads that are interrupted at any step, arguments that are none, copies, waits that could never end: none of these crashes the process, mixes up keys,
-# or is taken for something else. Prints TAP; run.sh sets the path of the library.
+# Threads that are interrupted at any step, wrong arguments, copies, waits that could never end: none of these crashes the process, mixes up keys, or is
+# taken for something else. Prints TAP; run.sh sets the path of the library.
 
 require "kvlight"
 require_relative "tap"
@@ -158,7 +158,7 @@ scenario "l09 numbers of more than 64 bits are refused and not cut" do
   tasks.close
 end
 
-scenario "l09 paths that are none, and NUL bytes in paths and settings, are refused" do
+scenario "l09 what is no path, and a NUL byte in a path or a setting, is refused" do
   tasks = Kvlight::Tasks.new { |_| {} }
   Dir.mktmpdir do |folder|
     [12_345, nil, :file, []].each { |path| %i[save load].each { |name| raised(TypeError, path.inspect) { tasks.public_send(name, path) } } }

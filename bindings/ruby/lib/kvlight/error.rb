@@ -21,7 +21,7 @@ module Kvlight
       Native.text(Native.kvl_status_name(@status))
     end
 
-    # Raises an exception as it is. Without a stated cause, a raise inside a rescue would give it that exception as its cause, which all waiters would see.
+    # Raises an exception as it is. Without a stated cause, a raise inside a rescue would make the rescued exception its cause, which all waiters would see.
     def self.pass(error)
       raise error, cause: Exception.instance_method(:cause).bind_call(error)
     end

@@ -47,7 +47,7 @@ module Kvlight
   end
 
   # The fetches in progress, by the IDs under which the library reports their outcomes. No ID is used twice, so an outcome reaches its own fetch or, if a
-  # signal such as Ctrl-C interrupted the call that started that, none.
+  # signal such as Ctrl-C interrupted the call that started the fetch, none.
   class FetchTable
     def initialize
       @fetches = {}

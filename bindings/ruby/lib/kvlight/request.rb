@@ -174,8 +174,8 @@ module Kvlight
       nil
     end
 
-    # Calls the provider. A lambda, or a method, checks the number of its arguments; a block ignores a second one, and if it were given one alone, |keys,| or
-    # |keys, **options| would take the first key of it.
+    # Calls the provider. A lambda, or a method, is given no argument too many, since it would raise. A block ignores a second argument; without one, a block
+    # with |keys,| or |keys, **options| would take the Array of keys apart and receive only the first.
     def call_provider(provider)
       provider.lambda? && !takes_request?(provider) ? provider.call(@keys) : provider.call(@keys, self)
     end

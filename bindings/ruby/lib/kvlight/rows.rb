@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # What a provider, or a second tier, has returned for its keys. Keys are the same if their bytes are, but to a Hash, Strings that differ in their encoding
-  # are not, and to one that compares by identity, copies are not.
+  # What a provider, or a second tier, has returned for its keys. Keys are the same if their bytes are. A Hash, however, takes Strings of different encodings
+  # for different keys, and one that compares by identity also takes a copy for a different key.
   class Rows
     # `wanted` is a Hash whose keys are the requested keys, and `source` says what has returned `rows`.
     def initialize(rows, wanted, encoding, source)

@@ -95,8 +95,8 @@ module Kvlight
     # Stores a value; nil stores the key as known to be absent. Returns whether it was stored. Terms are ttl_ms:, priority:, cost:, stale_ttl_ms: (how
     # long the value is kept as a fallback after it expires; -1 for not at all), version: (of the record, for Request#stale), tags: (names by
     # which remove_tag and expire_tag find the entry), keep_ttl: true (an existing entry keeps its time of expiry) and only_if: :absent or
-    # :present. Waits while too many values wait for `dropped:`, except in code that the cache calls: more than removals_max_pending or, if that is
-    # less, cache_capacity or 16, whichever of these two is more.
+    # :present. Waits while too many values wait for `dropped:`, except in code that the cache calls: more than removals_max_pending, or in a small
+    # cache more than cache_capacity or 16, whichever is more.
     def put(key, value, **terms)
       key = key_of(key)
       @backlog.wait if @backlog && same_process?
@@ -274,7 +274,7 @@ module Kvlight
     def with_error(error)
       raise TypeError, "kvlight: a key fails with an exception, not #{error.inspect[..60]}" unless error.is_a?(Exception)
 
-      # Methods of the program, which may take their time or use the cache: they come before the steps that belong together, and the lock.
+      # These call methods of the program, which may take their time or use the cache: so before interrupts are off and the lock is taken.
       message = message_of(error)
       retry_after_ms = error.after_ms if error.is_a?(RetryAfter)
       Interrupts.off do
@@ -476,7 +476,7 @@ module Kvlight
       end
     end
 
-    # Waits for the fetch that the block starts, and returns what its method `name` does. If the thread is interrupted by Timeout or killed, that cancels
+    # Waits for the fetch that the block starts, and returns what its method `name` returns. If the thread is interrupted by Timeout or killed, that cancels
     # the fetch.
     def outcome_of(name)
       fetch = nil
