@@ -15,6 +15,7 @@ if not pcall(ffi.typeof, marker) then
     error("kvlight: another version of this module is loaded in this process: " .. reason, 0)
   end
   ffi.cdef("typedef struct { int unused; } " .. marker .. ";")
+  ffi.cdef 'int kvl_lua_clock(int clock, long time[2]) __asm__("clock_gettime");'
 end
 
 local function load_library()
@@ -78,6 +79,15 @@ function M.whole(what, value, default, level)
     error(("kvlight: %s must be a whole number, not %s"):format(what, type(value) == "number" and tostring(value) or "a " .. type(value)), level or 0)
   end
   return value
+end
+
+local CLOCK_MONOTONIC = ffi.os == "OSX" and 6 or 1
+local seconds_and_ns = ffi.new "long[2]"
+
+-- Milliseconds since some time in the past. Lua's own clocks count whole seconds, or the time that the process computes.
+function M.now_ms()
+  ffi.C.kvl_lua_clock(CLOCK_MONOTONIC, seconds_and_ns)
+  return tonumber(seconds_and_ns[0]) * 1000 + tonumber(seconds_and_ns[1]) / 1e6
 end
 
 -- Whether a value is the error that the cache is closed.

@@ -731,16 +731,15 @@ function Tasks:_wait(fetch)
   end
 end
 
--- Polls until the second tier has everything that was put and loaded before, for at most `timeout_ms`, not counting the time that
--- its functions take. Returns whether it has everything.
+-- Polls until the second tier has everything that was put and loaded before, for at most `timeout_ms`, or longer if a function of the
+-- second tier is running then, which is not interrupted. Returns whether it has everything.
 function Tasks:sync_second_tier(timeout_ms)
-  local rounds = math.ceil(timeout_ms / 10)
+  local stop = library.now_ms() + timeout_ms
   self:poll() -- serves requests that are in the queue already: these are not counted as pending
   while self:stats().l2_pending > 0 do
-    if rounds <= 0 then
+    if library.now_ms() >= stop then
       return false
     end
-    rounds = rounds - 1
     self:poll(10)
   end
   return true

@@ -228,6 +228,25 @@ scenario("t07 a sync waits for what was loaded", function()
   tasks:close()
 end)
 
+scenario("t07 a sync waits for its whole time, however many requests fail in it", function()
+  local tier, failures, remove = memory_tier(), 0, nil
+  remove = tier.remove
+  function tier:remove(keys)
+    if failures < 600 then
+      failures = failures + 1
+      error("down", 0)
+    end
+    remove(self, keys)
+  end
+  local settings = { ["l2.break_after"] = 1, ["l2.break_ms"] = 1, ["l2.break_cap_ms"] = 1, on_error = function() end }
+  local tasks = sharing(tier, nothing, settings)
+  tasks:remove "k"
+  equal(tasks:sync_second_tier(1), false, "a sync that is too short")
+  equal(tasks:sync_second_tier(5000), true, "a sync that is long enough")
+  equal(failures, 600, "failures")
+  tasks:close()
+end)
+
 scenario("l09 incomplete settings of a second tier are refused", function()
   equal(pcall(kvlight.tasks, { provider = nothing, second_tier = {} }), false, "no functions")
   equal(pcall(kvlight.tasks, { provider = nothing, second_tier = memory_tier(), dump = dump }), false, "half a codec")
