@@ -288,7 +288,9 @@ scenario "r02 a fallback is served when the provider fails" do
   answers["a"] = "new"
   result = tasks.results(%w[a], read: :refresh).first
   equal [result.value, result.stale?, result.error, result.attempts, result.ttl_left_ms.positive?], ["new", false, nil, 1, true], "a fresh value"
-  tasks.refresh(%w[b])
+  answers["a"] = "newer"
+  equal tasks.refresh(%w[a]), nil, "a refresh"
+  Timeout.timeout(20) { busy_until { tasks.get("a") == "newer" } }
   tasks.close
 end
 
