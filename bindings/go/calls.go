@@ -31,7 +31,7 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// endedError is the error of a function of the program that ended its goroutine, as runtime.Goexit does, and with it a test that fails.
+// endedError is the error of a function of the program that ended its goroutine by runtime.Goexit, as t.FailNow does.
 type endedError string
 
 func (where endedError) Error() string { return "kvlight: " + string(where) + " ended its goroutine" }
@@ -40,8 +40,8 @@ func (where endedError) Error() string { return "kvlight: " + string(where) + " 
 func caught(where string, call func() error) (err error) {
 	hasReturned := false
 	defer func() {
+		// Not `recover() != nil`, which misses panic(nil).
 		if !hasReturned {
-			// The value is nil after panic(nil) too.
 			err = &PanicError{recover(), debug.Stack(), where}
 		}
 	}()

@@ -34,9 +34,9 @@ func (e *engine[V]) drop(value V) {
 
 // runDrops calls the function with the values that wait. If the function ends the goroutine, another one continues.
 func (e *engine[V]) runDrops() {
-	hasEnded := true
+	isCutShort := true
 	defer func() {
-		if hasEnded {
+		if isCutShort {
 			go e.runDrops()
 		}
 	}()
@@ -49,10 +49,10 @@ func (e *engine[V]) runDrops() {
 			log.Printf("%v\n%s", err, err.(*PanicError).Stack)
 		}
 	}
-	hasEnded = false
+	isCutShort = false
 }
 
-// next takes the next value. Without one, the goroutine that calls it is no longer the one that runs.
+// next takes the next value. If there is none, the goroutine that calls it must end: the next drop starts another one.
 func (d *drops[V]) next() (value V, isFound bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -67,7 +67,7 @@ func (d *drops[V]) next() (value V, isFound bool) {
 	return value, true
 }
 
-// wait waits until no value waits.
+// wait returns once the function has returned for all values.
 func (d *drops[V]) wait() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

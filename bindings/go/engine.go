@@ -55,7 +55,7 @@ func (e *engine[V]) open(config *C.kvl_config_t) error {
 	var tasks *C.kvl_tasks_t
 	e.tierContext, e.tierCancel = context.WithCancel(context.Background())
 	isOpen := false
-	// A second tier may also panic.
+	// Deferred, since the Abilities of a second tier may panic.
 	defer func() {
 		if !isOpen {
 			e.tierCancel()
@@ -105,7 +105,7 @@ func (e *engine[V]) close() {
 	}
 }
 
-// end ends the engine, and then the pump, and frees both.
+// end frees the engine, and then stops the pump and frees the queue that it reads.
 func (e *engine[V]) end(tasks *C.kvl_tasks_t, queue *C.kvl_queue_t) {
 	defer close(e.closed)
 	e.redis.stop() // the connection uses the engine until then
@@ -277,7 +277,7 @@ func (e *engine[V]) waiter(keys []string) *waiter[V] {
 	return w
 }
 
-// recycle keeps a waiter that the library has not accepted, for the next fetch.
+// recycle keeps a waiter for the next fetch. The library has not accepted its fetch, so no event can carry its ID.
 func (e *engine[V]) recycle(w *waiter[V]) {
 	if !e.recycled.CompareAndSwap(nil, w) {
 		w.id.Delete()
@@ -384,7 +384,8 @@ type call[V any] struct {
 	waiter  *waiter[V]
 }
 
-// wait starts a fetch with `begin` and waits for its results. It returns no results if the fetch ended at once: then `begin` has its outcome.
+// wait starts a fetch with `begin` and waits for its results. It returns no results if the fetch ended at once: then `begin` has received its
+// outcome.
 func (e *engine[V]) wait(ctx context.Context, keys []string, settings []Settings, begin func(*call[V]) C.kvl_status_t) ([]Result[V], error) {
 	if ctx == nil {
 		return nil, errNoContext

@@ -85,7 +85,7 @@ type transfer[V any] struct {
 	engine *engine[V]
 	encode func(V) ([]byte, error)
 	decode func([]byte) (V, error)
-	// The conversions that the library asks for, and their results. Closed at the end of the call.
+	// The conversions that the library asks for, and their results. The end of the library's call closes `asked`.
 	asked    chan conversion
 	answered chan *C.kvl_value_t
 	// The first error of a conversion. The goroutine that converts writes it before it answers, the other one reads it after that.

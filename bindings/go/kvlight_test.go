@@ -198,7 +198,7 @@ func Test_f10b_a_timeout_has_the_error_of_the_last_attempt(t *testing.T) {
 	}
 }
 
-func Test_f01_a_panic_in_the_function_set_as_Dropped_affects_no_fetch_and_no_close(t *testing.T) {
+func Test_f01_a_panic_in_the_function_set_by_Dropped_affects_no_fetch_and_no_close(t *testing.T) {
 	log.SetOutput(io.Discard)
 	defer log.SetOutput(os.Stderr)
 	var dropped atomic.Int64

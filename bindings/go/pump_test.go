@@ -21,7 +21,7 @@ func Test_l03_callers_get_an_error_if_the_queue_cannot_be_read(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := tasks.engine
-	// Stop the pump by an event after which it finds that it is to end, and let it fail when it starts again: there is no queue.
+	// The event of a refresh wakes the pump, which then finds that it is to end. A second pump, which gets no queue, fails.
 	e.isEnding.Store(true)
 	if err := tasks.Refresh([]string{"wakes the pump"}); err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ type TierEntry struct {
 
 // TierFound is the result of looking a key up in a second tier.
 type TierFound struct {
-	// Data is the Data of the entry; nil if there is none.
+	// Data is what TierEntry.Data was when the entry was stored; nil if there is no entry.
 	Data []byte
 	// TTLLeft is the time until the entry expires; TierTTLNever for never, 0 if it is not known. Any other negative time means that the entry
 	// has expired.

@@ -3,7 +3,6 @@ package kvlight_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -134,8 +133,8 @@ var patient = kvlight.Settings{"l2.timeout_ms": time.Minute, "l2.wait_ms": time.
 func shareAsJSON(tier kvlight.SecondTier, failed func(error)) kvlight.Option[user] {
 	return kvlight.ShareThrough(kvlight.Sharing[user]{
 		Tier:   tier,
-		Encode: func(u user) ([]byte, error) { return json.Marshal(u) },
-		Decode: func(data []byte) (u user, err error) { return u, json.Unmarshal(data, &u) },
+		Encode: encodeUser,
+		Decode: decodeUser,
 		Failed: failed,
 	})
 }
@@ -409,7 +408,7 @@ func Test_t11_a_value_whose_encoding_panics_or_ends_its_goroutine_delays_no_othe
 					if u.Name == "bad" {
 						fail()
 					}
-					return json.Marshal(u)
+					return encodeUser(u)
 				},
 				Decode: decodeUser,
 				Failed: func(err error) { reported <- err },
