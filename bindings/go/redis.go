@@ -135,5 +135,7 @@ func (t *Tasks[V]) L2State() (state map[string]any, err error) {
 	defer C.kvl_value_release(text)
 	var length C.size_t
 	data := C.kvl_value_data(text, &length)
-	return state, json.Unmarshal([]byte(stringOf(data, length)), &state)
+	// Two statements: Go does not specify whether one would read `state` before the call or after it.
+	err = json.Unmarshal([]byte(stringOf(data, length)), &state)
+	return state, err
 }
