@@ -161,6 +161,10 @@ func unitsOf(key string, d time.Duration) (int64, error) {
 	if 0 < d && d < unit {
 		return 1, nil
 	}
+	if d < 0 && d%unit != 0 {
+		// Cut to whole units it could become 0 or -1, which have meanings of their own: a deadline that has just passed would be no limit.
+		return 0, fmt.Errorf("kvlight: the setting %q does not take %v: %w", key, d, ErrBadValue)
+	}
 	return int64(d / unit), nil
 }
 

@@ -138,6 +138,7 @@ func Test_l09_settings_may_be_numbers_of_any_type_and_durations(t *testing.T) {
 		"integers":  {"cache.capacity": int32(5), "batch.max_keys": uint(7), "tasks.max_running": uint8(2), "queue.max_keys": int64(9)},
 		"fractions": {"retry.jitter": float32(0.5), "refresh.after": 0.5, "cache.ttl_ms": 60_000},
 		"durations": {"cache.ttl_ms": time.Minute, "batch.linger_us": 30 * time.Microsecond, "timeout_ms": time.Nanosecond},
+		"no limits": {"cache.ttl_ms": -time.Millisecond, "timeout_ms": -time.Millisecond},
 		"kinds":     {"cache.timer": true, "read": mode("normal")},
 	} {
 		tasks, err := kvlight.New(echo, settings)
@@ -148,6 +149,8 @@ func Test_l09_settings_may_be_numbers_of_any_type_and_durations(t *testing.T) {
 	}
 	for message, settings := range map[string]kvlight.Settings{
 		`"cache.capacity" does not take a duration`: {"cache.capacity": time.Second},
+		`"cache.ttl_ms" does not take -1ns`:         {"cache.ttl_ms": time.Duration(-1)},
+		`"timeout_ms" does not take -1.5ms`:         {"timeout_ms": -1500 * time.Microsecond},
 		"cannot call from Go":                       {"cache.capacity": func() {}},
 		"not a <nil>":                               {"cache.ttl_ms": nil},
 		"not a []int":                               {"cache.ttl_ms": []int{1}},
