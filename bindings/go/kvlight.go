@@ -178,7 +178,7 @@ func (t *Tasks[V]) InvalidateAll() error {
 type Terms struct {
 	// TTL is the time until the value expires; negative for never, 0 for the TTL of the settings.
 	TTL time.Duration
-	// Cost is the cost of the value, in bytes.
+	// Cost is the cost of the value, in bytes. It counts for a value that is put or resolved, not for PutNull and NotModified.
 	Cost uint64
 	// Priority decides about eviction: entries of lower priority are evicted first. 0 stands for the priority of the settings.
 	Priority float64
@@ -229,7 +229,7 @@ func milliseconds(d time.Duration, unset, never C.int64_t) C.int64_t {
 	}
 }
 
-// with calls a function with the terms in the library's form, without the cost, which the handle of the value has.
+// with calls a function with the terms in the library's form, without the cost: newHandle gives it to the handle of the value.
 func (terms Terms) with(use func(*C.kvl_terms_t) C.kvl_status_t) C.kvl_status_t {
 	flags, isValid := terms.flags()
 	if !isValid {
