@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { native } = require('./native.cjs');
 const { callAddon } = require('./errors.cjs');
+const { checkText } = require('./store.cjs');
 
 /** Where libkvlight_redis may be: where KVL_REDIS_LIBRARY says; or else in the package, on the system's path, or in this file's checkout. */
 function candidates() {
@@ -29,6 +30,7 @@ class RedisTier {
     if (typeof url !== 'string') {
       throw new TypeError(`kvlight: \`l2Url\` is a string, not ${typeof url}`);
     }
+    checkText(url, '`l2Url`');
     const reasons = [];
     for (const candidate of candidates()) {
       const opened = callAddon(() => native.redisOpen(candidate, url));

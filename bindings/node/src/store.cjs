@@ -27,6 +27,13 @@ function checkFunction(value, name) {
   }
 }
 
+/** Throws for a text with a NUL: C would read it only up to there. */
+function checkText(text, what) {
+  if (text.includes('\0')) {
+    throw new KvlightError(K.ERR_BAD_VALUE, `${what} contains a NUL`);
+  }
+}
+
 /** Settings in the form that the addon takes: name, value, name, value. Those that are undefined are left out. */
 function flattenSettings(settings) {
   const list = [];
@@ -36,6 +43,10 @@ function flattenSettings(settings) {
     }
     if (!['string', 'number', 'boolean'].includes(typeof value)) {
       throw new TypeError(`kvlight: the setting ${name} takes a string, a number or a boolean, not ${kindOf(value)}`);
+    }
+    checkText(name, 'the name of a setting');
+    if (typeof value === 'string') {
+      checkText(value, `the value of the setting ${name}`);
     }
     list.push(name, value);
   }
@@ -460,4 +471,4 @@ class StoredError {
   }
 }
 
-module.exports = { StoredError, Store, checkFunction, checkObject, flattenSettings, keyOf, keysOf, termsOf, throwLater };
+module.exports = { StoredError, Store, checkFunction, checkObject, checkText, flattenSettings, keyOf, keysOf, termsOf, throwLater };

@@ -88,6 +88,21 @@ test('l09_options_and_settings_that_are_undefined_are_not_set', async () => {
   new Cache({ 'cache.ttl_ms': undefined }).close();
 });
 
+test('l09_texts_with_a_nul_are_refused', async () => {
+  const isRefused = { code: 'KVL_ERR_BAD_VALUE', message: /^kvlight: .* contains a NUL$/ };
+  const tasks = new Tasks({ provider: echo });
+  for (const settings of [{ 'cache.capacity\0x': 5 }, { 'cache.policy': 'lru\0x' }]) {
+    assert.throws(() => new Cache(settings), isRefused);
+    assert.throws(() => new Tasks({ provider: echo, ...settings }), isRefused);
+  }
+  for (const options of [{ 'timeout_ms\0x': 5 }, { read: 'normal\0x' }]) {
+    await assert.rejects(tasks.fetch('a', options), isRefused);
+    assert.throws(() => tasks.refresh(['a'], options), isRefused);
+  }
+  assert.throws(() => new Tasks({ provider: echo, l2Url: 'redis://localhost/?prefix=a\0b' }), isRefused);
+  await tasks.close();
+});
+
 test('l09_what_is_no_object_of_options_is_refused', async () => {
   const tasks = new Tasks({ provider: echo });
   const cache = new Cache();
