@@ -209,7 +209,11 @@ class Store {
   /** Gives an entry a new TTL, counted from now. Returns whether there was an entry. */
   touch(key, terms = {}) {
     checkObject(terms, 'terms are an object such as { ttl_ms: 5000 }');
-    const { ttl_ms = K.TTL_DEFAULT } = terms;
+    const { ttl_ms = K.TTL_DEFAULT, ...others } = terms;
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined) {
+      throw new TypeError(`kvlight: touch() has no term \`${unknown}\`, only ttl_ms`);
+    }
     return callAddon(() => this.engine.touch(keyOf(key), checkTerm('ttl_ms', ttl_ms)));
   }
 

@@ -144,6 +144,7 @@ test('l09_terms_that_would_be_cut_or_ignored_are_refused', () => {
     assert.throws(() => cache.put('a', 2, terms), (error) => /^kvlight: /.test(error.message) && message.test(error.message), JSON.stringify(terms));
   }
   assert.throws(() => cache.touch('a', { ttl_ms: 0.5 }), RangeError);
+  assert.throws(() => cache.touch('a', { ttl: 5 }), /^TypeError: kvlight: touch\(\) has no term `ttl`, only ttl_ms$/);
   assert.equal(cache.get('a'), 1);
   assert.ok(cache.put('b', 1, { priority: 0.5, tags: new Set(['x'.repeat(255)]), version: 'é'.repeat(127) }));
   cache.close();
