@@ -1,4 +1,5 @@
-/* Declarations shared by the addon's files. The addon uses Node-API, libuv to watch the queue's descriptor, and the C interface of the library. */
+/* Declarations shared by the addon's files. The addon uses Node-API, libuv to watch the queues' descriptors, and the C interface of the
+ * library. */
 #ifndef KVLIGHT_NODE_NATIVE_H
 #define KVLIGHT_NODE_NATIVE_H
 

@@ -1,4 +1,5 @@
-/* Requests for the second tier. In JavaScript a request is an external. Functions take it and, in most cases, the index of a key. */
+/* Requests for the second tier. JavaScript holds a request as an external of Node-API, a pointer that it can only pass on. Functions take it
+ * and, in most cases, the index of a key. */
 #include "native.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@ const { Store, checkObject } = require('./store.cjs');
 /** A bounded store with expiry, without a provider. */
 class Cache extends Store {
   /**
-   * @param settings the settings of docs/CONFIGURATION.md that begin with "cache."; `cost(value)` returns the cost of a value in bytes;
+   * @param given the settings of docs/CONFIGURATION.md that begin with "cache."; `cost(value)` returns the cost of a value in bytes;
    *   `dropped(value)` is called with each value that is not a Uint8Array once the cache no longer holds it.
    */
   constructor(given = {}) {

@@ -43,7 +43,7 @@ class RetryAfterError extends Error {
   }
 }
 
-/** The error of an answer that is none. The provider would give the same again, so the keys are not retried. */
+/** The error of keys whose provider returned something that is no answer. It would return the same again, so the keys are not retried. */
 class AnswerError extends TypeError {}
 
 /** The flags of a provider's error, and the pause in milliseconds that it asks for, or -1. The error can be any value. */

@@ -12,7 +12,7 @@ const MIN_FREE = 1024;
 class Objects {
   objects = [undefined]; // 0 is not an ID
   freeIds = [];
-  /** How many objects were added. Whoever reads it resets it. */
+  /** How many objects were added since releaseSome() of Store last set this to 0. */
   added = 0;
   /** The length to which the table is being made shorter: IDs from here on are not reused. */
   #end = Infinity;

@@ -20,7 +20,7 @@ function isPlain(rows) {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Whether an object would be plain if `rows.__proto__ = row`, for a key of that name, had not made the row its prototype. */
+/** Whether an object may be plain but for `rows.__proto__ = row`, for a key of that name, which made the row its prototype. */
 function hasRowAsPrototype(rows, keys) {
   return keys.includes('__proto__') && Object.prototype.toString.call(rows) === '[object Object]' && !(Symbol.iterator in rows);
 }

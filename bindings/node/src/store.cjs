@@ -14,7 +14,7 @@ const { Objects } = require('./objects.cjs');
 const DROPS_PER_BATCH = 128;
 const MAX_RELEASE_MS = 5;
 
-/** Throws for arguments in whose place an object of named members is needed, all of which would be ignored. */
+/** Throws for an argument that is no object of named members: it would be read as one that has none of them. */
 function checkObject(value, need) {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new TypeError(`kvlight: ${need}, not ${kindOf(value)}`);
@@ -187,7 +187,7 @@ class Store {
     } catch (error) {
       throw translateError(error);
     }
-    // The library may have dropped the object since, but it stays in `objects` until this thread has read that.
+    // The library may have dropped the object since, but it stays in `objects` until this thread reads the event of the drop.
     return this.fromNative(found) ?? null;
   }
 

@@ -55,7 +55,7 @@ function stopListening(signal, fetch) {
 
 const NO_OPTIONS = { signal: undefined, settings: undefined };
 
-/** The signal and the settings of a fetch. Throws if the signal is none, or already aborted. */
+/** The signal and the settings of a fetch. Throws if the signal is no AbortSignal, or is aborted already. */
 function optionsOf(options) {
   if (options === undefined || options === null) {
     return NO_OPTIONS;
@@ -90,13 +90,13 @@ class Tasks extends Store {
   #closing = null;
 
   /**
-   * @param settings `provider(keys, request)`, which runs outside of every AsyncLocalStorage context; the settings of docs/CONFIGURATION.md;
-   *   `cost(value)` returns the cost of a value in bytes;
+   * @param given `provider(keys, request)`, which runs outside of every AsyncLocalStorage context; the settings of docs/CONFIGURATION.md.
+   *   `cost(value)` returns the cost of a value in bytes.
    *   `dropped(value)` is called with each value that is not a Uint8Array once neither the cache nor a fetch holds it any longer; if many wait for
    *   that, inside calls that store others.
-   *   `secondTier` is a store in which keys are looked up before the provider is called, and which several processes may share: an object with `read`, `fill`, `write`,
-   *   `remove` and `clear`. `dump` and `load` convert values that are not bytes to bytes for it, and back, like `v8.serialize` and
-   *   `v8.deserialize`. Without them such values stay in this process.
+   *   `secondTier` is a store in which keys are looked up before the provider is called, and which several processes may share: an object with
+   *   `read`, `fill`, `write`, `remove` and `clear`. `dump` and `load` convert values that are not bytes to bytes for it, and back, like
+   *   `v8.serialize` and `v8.deserialize`. Without them such values stay in this process.
    *   `l2Url`, instead of `secondTier`, is a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs
    *   libkvlight_redis; the options of the URL are those of kvlight_redis.h.
    */

@@ -5,9 +5,7 @@ import { test } from 'node:test';
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import vm from 'node:vm';
 import { Cache, RetryAfterError, Tasks } from '../src/index.mjs';
-import { collectUntil, uncaught } from './support.mjs';
-
-const held = (store) => store.objects.objects.filter((object) => object !== undefined).length;
+import { collectUntil, held, uncaught } from './support.mjs';
 
 /** Waits until a store holds no value or error any more, for a minute at most. */
 async function untilReleased(store) {
@@ -114,21 +112,21 @@ test('f15_a_request_is_not_collected_while_its_provider_can_answer', async () =>
 });
 
 test('f15_a_request_is_cancelled_if_only_its_signal_is_in_use', async () => {
-  const aborted = [];
+  const signals = [];
   const provider = (keys, { signal }) => new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(new Error('cancelled')), { once: true });
-    aborted.push(signal);
+    signals.push(signal);
   });
   const tasks = new Tasks({ provider, 'load.on_cancel': 'cancel' });
   const controller = new AbortController();
   const fetched = assert.rejects(tasks.fetch('a', { signal: controller.signal }), { name: 'AbortError' });
-  while (aborted.length === 0) {
+  while (signals.length === 0) {
     await turn();
   }
   globalThis.gc();
   controller.abort();
   await fetched;
-  while (!aborted[0].aborted) {
+  while (!signals[0].aborted) {
     await turn();
   }
   await tasks.close();

@@ -5,13 +5,10 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { test } from 'node:test';
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import { Cache, Tasks } from '../src/index.mjs';
-import { echo } from './support.mjs';
+import { echo, held } from './support.mjs';
 
-/** How many values and errors the package holds for a cache. */
-const held = (store) => store.objects.objects.filter((object) => object !== undefined).length;
-
-/** Starts fetches of keys, each with a request of its own, which is returned once all have reached the provider. */
-async function requestsOf(tasks, requests, keys) {
+/** Starts a fetch of each key, and returns their promises once a request for each has reached the provider. */
+async function startFetches(tasks, requests, keys) {
   const fetches = keys.map((key) => tasks.fetch(key));
   while (requests.length < keys.length) {
     await turn();
@@ -36,7 +33,7 @@ test('l05_a_close_in_dropped_leaves_results_as_they_are', async () => {
   };
   const tasks = new Tasks({ provider: (_, request) => void requests.push(request), dropped, 'batch.max_keys': 1 });
   const all = tasks.fetchAll(['c', 'd']);
-  const fetches = await requestsOf(tasks, requests, ['a', 'b', 'c', 'd']);
+  const fetches = await startFetches(tasks, requests, ['a', 'b', 'c', 'd']);
   tasks.put('x', { old: 1 });
   closes = true;
   tasks.put('x', { old: 2 });
@@ -56,7 +53,7 @@ test('l05_a_close_in_a_provider_leaves_results_as_they_are', async () => {
     }
   };
   const tasks = new Tasks({ provider, 'batch.max_keys': 1 });
-  const fetches = await requestsOf(tasks, requests, ['a', 'b']);
+  const fetches = await startFetches(tasks, requests, ['a', 'b']);
   const last = assert.rejects(tasks.fetch('last'), { code: 'KVL_ERR_CLOSED' });
   resolveAll(requests);
   assert.deepEqual(await Promise.all(fetches), [{ of: 'a' }, { of: 'b' }]);

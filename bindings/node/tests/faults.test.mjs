@@ -2,7 +2,6 @@
 // and of counts of lookups.
 
 import assert from 'node:assert/strict';
-import { setMaxListeners } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import { Cache, K, KvlightError, Tasks } from '../src/index.mjs';
@@ -94,7 +93,6 @@ test('f01_each_of_a_thousand_concurrent_fetches_gets_its_answer', async () => {
 test('f09_an_aborted_fetch_affects_no_other_fetch', async () => {
   const tasks = new Tasks({ provider: async (keys) => (await pause(5), echo(keys)) });
   const controller = new AbortController();
-  setMaxListeners(0, controller.signal);
   const fetches = Array.from({ length: 100 }, (_, i) => tasks.fetch(`k${i % 10}`, i % 2 ? { signal: controller.signal } : undefined));
   await turn();
   controller.abort(new Error('enough'));

@@ -13,6 +13,9 @@ export const MODULE = new URL('../src/index.mjs', import.meta.url).href;
 export const echo = (keys) => new Map(keys.map((key) => [key, { key }]));
 export const never = () => new Promise(() => {});
 
+/** How many values and errors the package holds for a cache. */
+export const held = (store) => store.objects.objects.filter((object) => object !== undefined).length;
+
 /** The number of threads and descriptors of this process. */
 export const inUse = () => readdirSync('/proc/self/task').length + readdirSync('/proc/self/fd').length;
 

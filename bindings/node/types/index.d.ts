@@ -148,6 +148,7 @@ export interface FetchOptions extends FetchSettings {
 /** What became of one key of a fetch. */
 export interface Result<V> {
   key: string;
+  /** null if there is no such record or the key failed; undefined for a miss that `read: 'cache_only'` did not load. */
   value: V | null | undefined;
   /** The error of a key that failed. With `isStale`, the error of the load, or null if it took too long (`stale.timeout_ms`). */
   error: unknown;
