@@ -1,4 +1,4 @@
-//! A double-ended queue in blocks: growing moves at most one block, and memory is freed block by block (rules S19, S20).
+//! A double-ended queue in blocks: growing moves the elements of at most one block, and memory is freed block by block (rules S19, S20).
 //!
 //! A `VecDeque` of a million elements moves all of them when it grows, and frees its memory at once. Under a lock, either takes
 //! milliseconds.
@@ -11,10 +11,10 @@ use std::collections::VecDeque;
 /// The number of elements in a block.
 const BLOCK: usize = 256;
 
-/// The number of elements that a short queue gets memory for.
+/// The number of elements for which a queue gets memory with its first one.
 const FEWEST: usize = 4;
 
-/// A double-ended queue whose operations take no longer the more elements it has.
+/// A double-ended queue whose operations take about the same time however many elements it has.
 #[derive(Debug)]
 pub struct BlockDeque<T> {
     first: VecDeque<T>,
@@ -127,6 +127,7 @@ impl<T> BlockDeque<T> {
             && let Some(next) = self.more.pop_front()
         {
             self.first = next;
+            self.forget_more_if_empty();
         }
         element
     }
@@ -138,8 +139,16 @@ impl<T> BlockDeque<T> {
         let element = last.pop_back();
         if last.is_empty() {
             self.more.pop_back();
+            self.forget_more_if_empty();
         }
         element
+    }
+
+    /// Frees the list of further blocks with the last of them: it has 32 bytes for each block that the queue ever had at a time.
+    fn forget_more_if_empty(&mut self) {
+        if self.more.is_empty() {
+            self.more = VecDeque::new();
+        }
     }
 }
 
@@ -164,7 +173,10 @@ mod tests {
         let mut queue = BlockDeque::new();
         (0..4 * BLOCK).for_each(|number| queue.push_back(number));
         (0..3 * BLOCK).for_each(|number| assert_eq!(queue.pop_front(), Some(number)));
-        assert_eq!((queue.more.len(), queue.len()), (0, BLOCK));
+        assert_eq!((queue.more.capacity(), queue.len()), (0, BLOCK), "nor does the list of blocks remain");
+        (0..9 * BLOCK).for_each(|number| queue.push_back(number));
+        (0..9 * BLOCK).for_each(|_| assert!(queue.pop_back().is_some()));
+        assert_eq!((queue.more.capacity(), queue.len()), (0, BLOCK));
         let shared = Rc::new(());
         let mut queue = BlockDeque::new();
         (0..3 * BLOCK).for_each(|_| queue.push_back(shared.clone()));
