@@ -24,8 +24,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// Replaces the value of a key if it still begins with the name that was read: that of a lease, or of an entry. With a TTL of 0 the new
-/// value does not expire. If the new value is empty, the key is removed.
+/// Replaces the value of a key if it still begins with the name (`stored.rs`) that was read, of a lease or of an entry. With a TTL of 0 the
+/// new value does not expire. If the new value is empty, the key is removed.
 pub const REPLACE: &str = "if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then redis.call('UNLINK', KEYS[1]) return 1 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end

@@ -1,12 +1,12 @@
 //! The waiters of a flight: the positions of fetches that wait for its key, in the order in which they came.
 //!
-//! A position that has left stays in the list, which costs nothing when it leaves: it is settled already, so settling it again does
-//! nothing. Once most of a list has left, it is swept, a few waiters with each position that leaves (rule S19).
+//! A position that leaves stays in the list, so that leaving costs nothing: it is settled by then, and settling it again does nothing. Once
+//! most of a list has left, the list is swept, a few waiters whenever another position leaves (rule S19).
 
 use super::FetchId;
 use crate::base::BlockDeque;
 
-/// A list that is longer than this plus twice the number of positions that still wait is swept.
+/// A list is swept once it is longer than this plus twice the number of positions that still wait.
 const MOST_LEFT: usize = 32;
 
 /// How many waiters are looked at when a position leaves.
@@ -111,7 +111,8 @@ impl Waiters {
         }
     }
 
-    /// Called when a position has left, and `waiting` still wait, as `waits` says. Forgets waiters that have left, if there are many.
+    /// Called when a position has left. Forgets a few of the waiters that have left, if there are many. `waits` says whether a waiter still
+    /// waits; at most `waiting` of them do.
     pub fn sweep(&mut self, waiting: usize, waits: impl Fn(Waiter) -> bool) {
         if let Waiters::Several(several) = self
             && (several.swept > 0 || several.list.len() > MOST_LEFT + 2 * waiting)
@@ -132,7 +133,7 @@ impl Several {
             self.swept += 1;
         }
         if self.swept == self.list.len() {
-            // All that have left are at the end now.
+            // All that have left are at the end now. Dropping one costs less than looking at it, hence twice as many.
             let surplus = self.swept - self.kept;
             for _ in 0..surplus.min(2 * SWEPT_AT_ONCE) {
                 self.list.pop_back();

@@ -7,6 +7,7 @@ use crate::task::fetch::Position;
 use crate::task::flight::{Flight, Phase, Standing};
 use crate::task::hedge::Hedge;
 use crate::task::request::{Hold, Part, Time};
+use crate::task::waiters::Waiter;
 use crate::task::{FetchId, FlightId, RequestId};
 use std::collections::HashMap;
 
@@ -136,7 +137,7 @@ impl<H: Host> Table<H> {
             if is_unasked || (self.backlog.settles() && self.flights.get(flight).is_none()) {
                 continue;
             }
-            let waits = |waiter: &crate::task::waiters::Waiter| waiter.fetch == id && waiter.position as usize == position;
+            let waits = |waiter: &Waiter| waiter.fetch == id && waiter.position as usize == position;
             let listed = self.flights.get(flight).map_or(0, |flight| flight.waiters.iter().filter(|waiter| waits(waiter)).count());
             ensure(listed == 1, || format!("position {position} of fetch {nth} is listed {listed} times by its flight"))?;
         }

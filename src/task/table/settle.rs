@@ -28,16 +28,16 @@ pub(super) enum EndReason {
 }
 
 impl<H: Host> Table<H> {
-    /// Settles all waiters of a flight that was taken out of the table, and releases the flight's reference to its key state. Every settled
-    /// flight ends here. The waiters are taken by value, so none can be settled twice.
+    /// Settles all waiters of a flight that was taken out of the table, and releases the flight's reference to its key state. The waiters are
+    /// taken by value, so none can be settled twice.
     #[inline(always)]
     pub(super) fn settle_flight(&mut self, flight: EndedFlight<H>, outcome: Outcome, out: &mut Effects<H>) {
         self.flights.release(flight.key_state);
         self.settle_waiters(flight, outcome, out);
     }
 
-    /// Like `settle_flight`, for a flight whose reference to its key state was released. Not inlined, since the usual flight of one waiter is
-    /// settled without it.
+    /// Like `settle_flight`, for a flight whose reference to its key state was released. Not inlined, since `settle_current` settles the
+    /// usual flight, of one waiter, without it.
     #[inline(never)]
     pub(super) fn settle_waiters(&mut self, flight: EndedFlight<H>, outcome: Outcome, out: &mut Effects<H>) {
         let EndedFlight { mut waiters, joiners, owner, attempts, last_error, .. } = flight;
@@ -72,15 +72,10 @@ impl<H: Host> Table<H> {
         if rarely(waiter.joined) && outcome.source == Source::Provider {
             outcome.source = Source::Joined;
         }
-        if rarely(outcome.source == Source::Stale) && self.waits(waiter) {
+        if rarely(outcome.source == Source::Stale) && waits(&self.fetches, waiter) {
             self.counts.stale_error += 1;
         }
         self.settle(waiter.fetch, waiter.position, outcome, out);
-    }
-
-    /// Whether the position has not left the flight that it waited for.
-    pub(super) fn waits(&self, waiter: Waiter) -> bool {
-        waits(&self.fetches, waiter)
     }
 
     /// Settles one position, unless it is settled already.
@@ -227,7 +222,7 @@ impl<H: Host> Table<H> {
     }
 }
 
-/// Whether the position has not left the flight that it waited for.
+/// Whether the position still waits for the flight that lists it.
 fn waits<H: Host>(fetches: &IdSlab<FetchId, Fetch<H>>, waiter: Waiter) -> bool {
     fetches.get(waiter.fetch).is_some_and(|fetch| fetch.positions[waiter.position as usize] != Position::Settled)
 }

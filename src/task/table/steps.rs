@@ -74,7 +74,7 @@ pub(super) struct FetchEnd {
 }
 
 pub(super) struct Settlement {
-    /// Those that are not settled yet.
+    /// The waiters that this settlement has not reached.
     pub waiters: Waiters,
     pub outcome: Outcome,
     /// The fetch that started the flight.
