@@ -173,7 +173,7 @@ test-hosts: ## Run the scenarios in every host.
 	tests/tiers/run hosts
 
 .PHONY: packages test-packages
-packages: stage ## Build the packages of the languages (crate, gem, rock, Composer package) for this platform into target/packages.
+packages: stage ## Build each language's package (crate, wheel, gem, jar and so on) for this platform into target/packages.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" KVL_REDIS_LIBRARY="$$KVL_TARGET/redis/release/libkvlight_redis.so" packaging/packages "$$KVL_TARGET/packages"
 
 test-packages: ## Install each package into an empty environment, and run its scenarios, its tests and a million calls of each kind from there.

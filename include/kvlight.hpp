@@ -343,7 +343,7 @@ template <auto Text, auto Integer, auto Real, class Settings, class Given> void 
     } else if constexpr (std::is_floating_point_v<given>) {
         Real(where, name.get(), static_cast<double>(value));
     } else if constexpr (is_duration<given>) {
-        /* In the unit that the setting's name states. -1 is no limit, but a computed time below 0 is none. */
+        /* In the unit that the setting's name states. The number -1 means "no limit", which a computed time below 0 must not mean. */
         const std::string_view setting(name.get());
         const bool in_us = setting.size() > 3 && setting.substr(setting.size() - 3) == "_us";
         const int64_t count = count_of(in_us, value);
@@ -902,8 +902,8 @@ public:
         const kvl_terms_t stated = on.c_terms();
         return kvl_request_not_modified(handle_.get(), i, &stated);
     }
-    /* Fails a key. Of an error of the library without details, the callers receive a provider's error with its message, and its status as
-       the code. */
+    /* Fails a key. If the error is only a status of the library, the callers receive an error of the provider with the same message, and with
+       the status as its code. */
     status fail(size_t i, const error &why) const { return kvl_request_fail(handle_.get(), i, why.of_provider().get()); }
     status fail(size_t i, int64_t code, detail::text_argument message) const { return fail(i, error(code, message)); }
     status fail(size_t i, std::exception_ptr thrown) const { return fail(i, error(std::move(thrown))); }
@@ -1041,7 +1041,7 @@ public:
     status leased(size_t i) const noexcept { return kvl_l2_request_leased(handle_.get(), i); }
     /* KVL_L2_READ: whether the lease of another process may be taken over, because this one has waited long enough. */
     bool steals(size_t i) const noexcept { return kvl_l2_request_steals(handle_.get(), i) != 0; }
-    /* KVL_L2_FILL: not stored, because the key is not as it was read. KVL_L2_WRITE: not stored; the key is removed instead. */
+    /* KVL_L2_FILL: not stored, because the token of the fill is no longer that of the key. KVL_L2_WRITE: not stored; the key is removed instead. */
     status refused(size_t i) const noexcept { return kvl_l2_request_refused(handle_.get(), i); }
     /* The second tier has failed for this key. For KVL_L2_CLEAR, `i` is 0. */
     status fail(size_t i) const noexcept { return kvl_l2_request_fail(handle_.get(), i); }
@@ -1503,7 +1503,7 @@ struct how {
 /* ---- The cache ------------------------------------------------------------------------------------------------------- */
 
 /* Iterates over all entries of a cache: `for (kvl::result entry : cache.entries())`. An entry is a view, valid until the next one. Each key
-   that has an entry throughout is visited once, whatever other threads or the loop's body do. A visit is no use of the entry. For one thread. */
+   that has an entry throughout is visited once, whatever other threads or the loop's body do. A visit does not count as a use of the entry. For one thread. */
 class entries {
 public:
     class iterator {
