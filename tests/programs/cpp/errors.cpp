@@ -92,9 +92,8 @@ void rejected_calls_throw_a_message()
     says("problem() describes", [] { kvl::cache{kvl::config()}.touch("a", kvl::milliseconds(0)); });
     says("kvl::config::provider()", [] { kvl::tasks tasks{kvl::config()}; });
     says("cache.capacity", [] { kvl::cache cache(kvl::config().set("cache.capacitty", 5)); });
-    says("provider", [] { kvl::tasks tasks{kvl::config()}; });
     kvl::tasks tasks(kvl::config().load([](std::string_view) { return "x"; }));
-    says("timeout_ms", [&] { tasks.fetch_wait("a", kvl::options().set("timeout_mss", 5)).value(); });
+    says("\"timeout_ms\"", [&] { tasks.fetch_wait("a", kvl::options().set("timeout_mss", 5)).value(); });
     says("cancelled", [&] {
         kvl::fetch fetch;
         fetch.cancel();
@@ -136,7 +135,7 @@ void f20_a_null_exception_fails_its_key()
     tasks.join();
 }
 
-// What forms an error can have in an answer: each fails its key, by whichever function it arrives.
+// An error can have many forms in an answer. Each of them fails its key, whichever function passes it.
 void f17_an_error_in_any_form_fails_its_key_and_is_never_stored()
 {
     using maybe = kvl::expected<std::string>;

@@ -169,8 +169,6 @@ void a_cache_works_without_an_engine()
     CHECK(cache.size() == 0 && same.size() == 1);
 }
 
-} // namespace
-
 void s17_a_put_can_depend_on_the_current_entry()
 {
     kvl::clock clock;
@@ -253,7 +251,7 @@ void l09b_a_setting_can_be_a_string()
 #endif
 }
 
-// An absence of a limit is a negative number of the library. A time that was computed and is over must never become it.
+// The library states "no limit" as a negative number, which a computed time that is over must never become.
 void l09b_a_negative_time_is_over_and_never_without_limit()
 {
     using namespace std::chrono_literals;
@@ -356,6 +354,8 @@ void s18_iteration_returns_all_entries_and_a_save_writes_them()
     CHECK(empty.load(path.c_str()).entries == 500 && empty.get("7")->bytes() == "7");
     CHECK(std::remove(path.c_str()) == 0);
 }
+
+} // namespace
 
 int main()
 {
