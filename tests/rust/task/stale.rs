@@ -1,6 +1,6 @@
 //! Fallbacks: expired entries that are served if there is nothing better (rules R02 to R04, R12, R13).
 
-use super::harness::{Harness, Summary, failed_with, ms, provider_error, stale, value};
+use super::harness::{Harness, Summary, Waiter, failed_with, ms, provider_error, stale, value};
 use super::recording::RecordedResult;
 use kvlight::base::Status;
 use kvlight::base::config::Settings;
@@ -66,6 +66,25 @@ fn r02_every_waiter_receives_the_fallback_whatever_the_failure() {
         assert_eq!(first.outcome(), expected);
         assert_eq!(joined.batch().map(|(outcomes, _)| outcomes), Some(vec![expected.clone(), expected]));
         assert_eq!(harness.table.counts().stale_error, 3);
+    }
+}
+
+#[test]
+fn s19_r02_a_fallback_counts_for_each_fetch_that_receives_it_in_whichever_step() {
+    let mut harness = aged(|_| {});
+    harness.budget = 4;
+    let waiters: Vec<_> = (0..20).map(|_| harness.fetch("k")).collect();
+    let joined = harness.join("k", |_| {}).expect("there is a load to join");
+    harness.cancel(&waiters[3]);
+    harness.is_slow = true;
+    harness.fail_for_good(0, "k", 503);
+    assert!(harness.has_long_work());
+    harness.cancel(&waiters[19]);
+    while harness.go_on() {}
+    let is_covered = |waiter: &&Waiter| waiter.outcome() == stale("old", FAILED);
+    assert_eq!((waiters.iter().chain([&joined]).filter(is_covered).count(), harness.table.counts().stale_error), (19, 19));
+    for left in [&waiters[3], &waiters[19]] {
+        assert_eq!(left.outcome(), failed_with(Status::ERR_CANCELLED));
     }
 }
 
