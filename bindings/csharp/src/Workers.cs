@@ -10,22 +10,37 @@ namespace Kvlight
     {
         private const int IdleMs = 2000;
 
-        /// <summary>Jobs that idle threads are about to take: never more than there are idle threads. Also the lock of this class.</summary>
-        private static readonly Queue<Action> Jobs = new Queue<Action>();
+        /// <summary>What an idle thread waits on, and where it finds its next job. Each has an object of its own: Mono cannot end a process in which
+        /// several threads wait on one object.</summary>
+        private sealed class Seat
+        {
+            internal Action Job;
+        }
 
-        private static int idle;
+        /// <summary>The seats of the idle threads; the one that became idle last is the last. Also the lock of this class.</summary>
+        private static readonly List<Seat> Idle = new List<Seat>();
 
         /// <summary>Runs a job at once. Throws if the system refuses a thread; the job itself must not throw.</summary>
         internal static void Run(Action job)
         {
-            lock (Jobs)
+            Seat seat = null;
+            lock (Idle)
             {
-                if (idle > Jobs.Count)
+                int last = Idle.Count - 1;
+                if (last >= 0)
                 {
-                    Jobs.Enqueue(job);
-                    Monitor.Pulse(Jobs);
-                    return;
+                    seat = Idle[last];
+                    Idle.RemoveAt(last);
                 }
+            }
+            if (seat != null)
+            {
+                lock (seat)
+                {
+                    seat.Job = job;
+                    Monitor.Pulse(seat);
+                }
+                return;
             }
             // Work takes the first job out of the array, so that the thread does not keep the job alive.
             Action[] first = { job };
@@ -45,25 +60,28 @@ namespace Kvlight
             }
         }
 
+        /// <summary>Waits for a job; returns null if none comes within IdleMs.</summary>
         private static Action Next()
         {
-            lock (Jobs)
+            var seat = new Seat();
+            lock (Idle)
+                Idle.Add(seat);
+            lock (seat)
             {
-                idle++;
-                try
+                while (seat.Job == null)
                 {
-                    while (Jobs.Count == 0)
-                    {
-                        if (!Monitor.Wait(Jobs, IdleMs) && Jobs.Count == 0)
-                            return null;
-                    }
-                    return Jobs.Dequeue();
+                    if (!Monitor.Wait(seat, IdleMs) && seat.Job == null && Leave(seat))
+                        return null;
                 }
-                finally
-                {
-                    idle--;
-                }
+                return seat.Job;
             }
+        }
+
+        /// <summary>Returns false if Run has taken the seat: its job is about to come.</summary>
+        private static bool Leave(Seat seat)
+        {
+            lock (Idle)
+                return Idle.Remove(seat);
         }
     }
 }

@@ -624,6 +624,11 @@ internal static class Faults
         tap.Test("an assembly that was loaded from bytes has no location, and looks in the program's folder", () =>
             Tap.Equal(Child("bytes", ""), "loaded\n", "what it says"));
         tap.Test("the process exits with fetches in progress", () => Child("exit", null));
+        tap.Test("l08 Environment.Exit ends a process in which several providers have run at the same time", () =>
+        {
+            Child("leave", null);
+            Child("leave disposed", null);
+        });
         tap.Test("two application domains can each load the library", () =>
         {
             for (int i = 0; i < 2; i++)
@@ -726,6 +731,22 @@ internal static class Faults
         return 0;
     }
 
+    internal static int ExitAfterTwoLoads(bool isDisposed)
+    {
+        var both = new Barrier(2);
+        Tasks<string, string> tasks = Scenarios.Config().LoadOneAsync((key, token) =>
+        {
+            both.SignalAndWait(20000);
+            return Task.FromResult(key);
+        });
+        Task.WaitAll(tasks.FetchAsync("a"), tasks.FetchAsync("b"));
+        if (isDisposed)
+            tasks.Dispose();
+        Thread.Sleep(300); // The threads that ran the providers are idle by then.
+        Environment.Exit(0);
+        return 1;
+    }
+
     /// <summary>Runs this program with an argument in a process of its own, in which KVL_LIBRARY is `library` (null: as in this process). Returns
     /// its output.</summary>
     private static string Child(string what, string library)
@@ -735,10 +756,14 @@ internal static class Faults
             start.EnvironmentVariables["KVL_LIBRARY"] = library;
         using (Process process = Process.Start(start))
         {
-            string said = process.StandardOutput.ReadToEnd();
-            Tap.Check(process.WaitForExit(60000), "it does not end");
-            Tap.Equal(process.ExitCode, 0, said);
-            return said;
+            Task<string> said = process.StandardOutput.ReadToEndAsync();
+            if (!process.WaitForExit(60000))
+            {
+                process.Kill();
+                throw new Exception("it does not end");
+            }
+            Tap.Equal(process.ExitCode, 0, said.Result);
+            return said.Result;
         }
     }
 }

@@ -1,8 +1,8 @@
 using System;
 using System.Reflection;
 
-/// <summary>Runs the tests that the argument names, by default the scenarios. Faults runs "twice", "bytes", "crowd", "full" and "exit" in processes
-/// of their own.</summary>
+/// <summary>Runs the tests that the argument names, by default the scenarios. Faults runs "twice", "bytes", "crowd", "full", "exit" and "leave" in
+/// processes of their own.</summary>
 internal static class Program
 {
     private static int Main(string[] arguments)
@@ -20,6 +20,8 @@ internal static class Program
             return Faults.DisposeWhileThePoolIsFull();
         if (what == "exit")
             return Faults.ExitWithFetchesInProgress();
+        if (what == "leave")
+            return Faults.ExitAfterTwoLoads(arguments.Length > 1);
         var tap = new Tap();
         switch (what)
         {
