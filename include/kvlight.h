@@ -3396,11 +3396,12 @@ kvl_status_t kvl_request_stale(kvl_request_t *request,
                                kvl_slice_t *out_version);
 
 /**
- * Answers one key with what kvl_request_stale() returns, because the record has not changed. The entry is renewed: its TTL and the other
- * terms begin again, as if the value had just been stored, and the removal listener is not called.
+ * Answers one key with what kvl_request_stale() returns, because the record has not changed. The entry is renewed: its TTL, its grace
+ * period and its priority begin again, as if the value had just been stored, and the removal listener is not called. It keeps its cost,
+ * whatever the terms state.
  *
- * The entry keeps its version and its tags, unless the terms state others: then the value is stored like any other answer. If the entry
- * has left the store meanwhile, the value is stored again.
+ * It keeps its version and its tags too, unless the terms state others: then the value is stored like any other answer, with the cost that
+ * the terms state. If the entry has left the store meanwhile, the value is stored again.
  *
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
  * @param i              the key's index.
