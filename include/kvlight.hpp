@@ -294,13 +294,15 @@ private:
     const char *text_;
 };
 
-/* A time in microseconds or milliseconds. Rounded up, so that a short time does not become 0. */
+/* A time in microseconds or milliseconds. Rounded away from 0, so that a short time, or one that is just over, does not become it. */
 template <class Rep, class Period> int64_t count_of(bool in_us, std::chrono::duration<Rep, Period> time)
 {
     constexpr double longest = 9e18; /* below the highest int64_t */
     const double units = std::chrono::duration<double, std::milli>(time).count() * (in_us ? 1000 : 1);
     if (!(units <= longest && units >= -longest))
         return units > 0 ? INT64_MAX : INT64_MIN;
+    if (units < 0)
+        return in_us ? std::chrono::floor<std::chrono::microseconds>(time).count() : std::chrono::floor<milliseconds>(time).count();
     return in_us ? std::chrono::ceil<std::chrono::microseconds>(time).count() : std::chrono::ceil<milliseconds>(time).count();
 }
 

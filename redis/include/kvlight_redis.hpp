@@ -60,6 +60,8 @@ public:
         kvl_redis_t *made = nullptr;
         kvl_error_t *why = nullptr;
         static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;
+        if (url_.find('\0') != url_.npos)
+            return kvl::error::of(KVL_ERR_BAD_VALUE, "The URL contains a NUL."); /* C would read only what is before it */
         const kvl::status s = functions_ ? kvl_redis_open(url_.c_str(), &library, &made, &why) : kvl_redis_use(of, url_.c_str(), &made, &why);
         if (s != KVL_OK) {
             kvl::error refused = kvl::error::of(s, why != nullptr ? kvl_error_message(why) : nullptr);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <iterator>
+#include <limits>
 #include <memory_resource>
 #if defined(__cpp_lib_ranges)
 #include <algorithm>
@@ -211,6 +212,9 @@ void l09a_a_duration_is_rounded_up_to_the_unit_of_its_setting()
     CHECK(set_to(kvl::config(), "timeout_ms", 1ns) == "1" && set_to(kvl::config(), "timeout_ms", -1) == "-1");
     CHECK(set_to(kvl::config(), "cache.ttl_ms", std::chrono::hours::max()) == std::to_string(INT64_MAX));
     CHECK(set_to(kvl::config(), "cache.ttl_ms", std::chrono::hours::min()).find("takes a whole number") != std::string::npos);
+    CHECK(set_to(kvl::config(), "cache.ttl_ms", -500us).find(", not \"a time of -1 ms\"") != std::string::npos);
+    CHECK(set_to(kvl::config(), "batch.linger_us", -1ns).find(", not \"a time of -1 us\"") != std::string::npos);
+    CHECK(set_to(kvl::config(), "cache.ttl_ms", std::chrono::duration<double>(std::numeric_limits<double>::quiet_NaN())).find("takes a whole number") != std::string::npos);
     CHECK(set_to(kvl::config(), "timeout_ms", 0ms) == "\"timeout_ms\" takes -1 or a whole number from 1, not 0");
     CHECK(set_to(kvl::options(), "timeout_ms", 100us).empty() && !set_to(kvl::options(), "timeout_ms", 0s).empty());
 }
@@ -263,6 +267,7 @@ void l09b_a_negative_time_is_over_and_never_without_limit()
             CHECK(over == 0ms || set_to(kvl::config(), setting, over).find(", not \"a time of " + std::to_string(over.count()) + " ms\"") != std::string::npos);
         CHECK(kvl::options().timeout(over).problem() == nullptr);
         CHECK(kvl::options().set("retry.budget_ms", over - 1ms).problem() != nullptr);
+        CHECK(kvl::options().set("retry.budget_ms", over - 500us).problem() != nullptr);
 #if KVL_EXCEPTIONS
         CHECK(cache.put("k", "v") == KVL_OK);
         try {

@@ -174,6 +174,12 @@ def refuses_null(world, command, environment):
     assert said.startswith("refused") and "URL" in said, said
 
 
+def refuses_nul(world, command, environment):
+    """A URL with a NUL is refused: C would read only what is before it."""
+    said = world.worker("nul", wait=False, command=command, environment=environment).first
+    assert said == "refused The URL contains a NUL.", said
+
+
 def objects_without_bytes(world, command, environment):
     """An object for which the program has no bytes stays in its process, and bytes that it cannot decode are a miss."""
     server = world.server()
@@ -270,6 +276,8 @@ def main():
         if name == "cpp":
             stories.append((f"t18_{name}_says_what_is_wrong_with_a_null_url", refuses_null))
             stories.append((f"t18_{name}_says_what_is_wrong_with_a_null_url_for_bytes", with_bytes(refuses_null)))
+            stories.append((f"l09_{name}_refuses_a_url_with_a_nul", refuses_nul))
+            stories.append((f"l09_{name}_refuses_a_url_with_a_nul_for_bytes", with_bytes(refuses_nul)))
             stories.append((f"t13_{name}_bytes_without_an_object_are_a_miss", objects_without_bytes))
             stories.append((f"t15_{name}_processes_share_bytes", with_bytes(shares)))
             stories.append((f"t17_{name}_has_no_thread_and_no_socket_after_join", with_bytes(functools.partial(ends_whole, ending="leave"))))

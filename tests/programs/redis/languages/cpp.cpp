@@ -1,6 +1,6 @@
 // A process with an engine of kvlight.hpp and a kvl::redis, driven by commands on its input, like worker.c: `cpp [bytes] URL`. Its values are
-// objects; with `bytes` they are texts, for which kvl::redis needs no functions. The URL `null` stands for a null pointer. An object `alone` has no
-// bytes, and the bytes `broken` are no object. Its other commands are about engines, all of one configuration:
+// objects; with `bytes` they are texts, for which kvl::redis needs no functions. The URL `null` stands for a null pointer, and `nul`
+// for a URL with a NUL. An object `alone` has no bytes, and the bytes `broken` are no object. Its other commands are about engines, all of one configuration:
 //
 //     leave      ends the engine and its connection, but not the process: by the destructor, or with `bytes` by join()
 //     another    creates another engine, which the next commands are for
@@ -70,7 +70,10 @@ int main(int count, char **arguments)
     const char *url = arguments[count - 1] == std::string("null") ? nullptr : arguments[count - 1];
     kvl::config config;
     config.set("cache.ttl_ms", std::chrono::hours(1)).set("timeout_ms", std::chrono::seconds(20)).set("l2.timeout_ms", std::chrono::seconds(10));
-    if (has_bytes)
+    const std::string with_nul = std::string("redis://localhost/?prefix=a") + '\0' + "b";
+    if (arguments[count - 1] == std::string("nul"))
+        config.second_tier(has_bytes ? kvl::redis(with_nul) : kvl::redis(with_nul, encoded, decoded)).load([](std::string_view) { return current_answer(); });
+    else if (has_bytes)
         config.second_tier(kvl::redis(url)).load([](std::string_view) { return current_answer(); });
     else
         config.second_tier(kvl::redis(url, encoded, decoded)).load([](std::string_view) { return row{current_answer()}; });
