@@ -81,6 +81,18 @@ function M.whole(what, value, default, level)
   return value
 end
 
+-- Returns a timeout in whole milliseconds, rounded up so that a short one does not become 0. K.FOREVER is none, and other negative numbers, which would be
+-- cut to it, are refused. `level` is that of error().
+function M.timeout(value, level)
+  if value == K.FOREVER then
+    return value
+  elseif type(value) ~= "number" or not (value >= 0 and value < 2 ^ 53) then
+    local shown = type(value) == "number" and tostring(value) or "a " .. type(value)
+    error(("kvlight: a timeout must be a number of milliseconds, or K.FOREVER, not %s"):format(shown), level or 0)
+  end
+  return math.ceil(value)
+end
+
 local CLOCK_MONOTONIC = ffi.os == "OSX" and 6 or 1
 local seconds_and_ns = ffi.new "long[2]"
 
@@ -106,6 +118,7 @@ end
 -- Creates a failure, which a provider returns in place of a value to fail that key alone, or raises to fail all keys. `terms` is a table with
 -- `permanent` (the key is not retried), `no_stale` (an older value is removed from the cache and not served as a fallback) and `retry_after_ms`
 -- (a retry waits at least that long); or true, which stands for { permanent = true }. `message` is a string, and `code` a whole number of the program's.
+local FAILURE_TERMS = { permanent = true, no_stale = true, retry_after_ms = true }
 local Failure = { __tostring = function(self) return self.message end }
 function M.failure(message, code, terms)
   if type(terms) ~= "table" then
@@ -115,6 +128,11 @@ function M.failure(message, code, terms)
     error("kvlight: the message of a failure must be a string, not a " .. type(message), 2)
   end
   M.whole("the code of a failure", code, 0, 3)
+  for name in pairs(terms) do
+    if not FAILURE_TERMS[name] then
+      error(("kvlight: a failure has no term %q, only permanent, no_stale and retry_after_ms"):format(tostring(name)), 2)
+    end
+  end
   local after = terms.retry_after_ms
   if after ~= nil and not (type(after) == "number" and after >= 0 and after < 2 ^ 53) then
     error("kvlight: retry_after_ms must be a number of milliseconds", 2)
@@ -124,7 +142,7 @@ function M.failure(message, code, terms)
     code = code or 0,
     permanent = terms.permanent,
     no_stale = terms.no_stale,
-    retry_after_ms = after,
+    retry_after_ms = after and math.ceil(after), -- rounded up, so that a short pause does not become 0
   }, Failure)
 end
 

@@ -96,7 +96,7 @@ local function answer(request, at, found)
   end
   local token = check_text("token", found.token or "")
   if found.data ~= nil then
-    return hit(request, at, check_text("data", found.data), found.ttl_left_ms or K.L2_TTL_UNKNOWN, token)
+    return hit(request, at, check_text("data", found.data), library.whole("ttl_left_ms", found.ttl_left_ms, K.L2_TTL_UNKNOWN), token)
   elseif found.is_leased then
     return check_answer(C.kvl_l2_request_leased(request.handle, at))
   end

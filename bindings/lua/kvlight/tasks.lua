@@ -680,10 +680,11 @@ local function handle_event(self, event)
   end
 end
 
--- Handles the events in the queue, and returns their number. Waits up to `timeout_ms` for the first event; by default it does not wait.
+-- Handles the events in the queue, and returns their number. Waits up to `timeout_ms` for the first event, or without a limit if that is K.FOREVER; by
+-- default it does not wait.
 function Tasks:poll(timeout_ms)
   local count = 0
-  local wait_ms = timeout_ms or 0
+  local wait_ms = timeout_ms and library.timeout(timeout_ms, 3) or 0
   while self.handles.queue ~= nil do
     local event = self.event
     if check(C.kvl_queue_next(self.handles.queue, wait_ms, event, EVENT_SIZE)) == K.EMPTY then
@@ -734,6 +735,9 @@ end
 -- Polls until the second tier has everything that was put and loaded before, for at most `timeout_ms`, or longer if a function of the
 -- second tier is running then, which is not interrupted. Returns whether it has everything.
 function Tasks:sync_second_tier(timeout_ms)
+  if type(timeout_ms) ~= "number" or timeout_ms ~= timeout_ms then
+    error("kvlight: sync_second_tier() takes a number of milliseconds, not " .. (type(timeout_ms) == "number" and "NaN" or "a " .. type(timeout_ms)), 2)
+  end
   local stop = library.now_ms() + timeout_ms
   self:poll() -- serves requests that are in the queue already: these are not counted as pending
   while self:stats().l2_pending > 0 do

@@ -481,6 +481,7 @@ scenario("f11a a provider sets the pause before a retry", function()
   equal(tasks:poll(20), 0, "the pause")
   equal(fetch:wait().value, "answer", "the second attempt")
   equal(pcall(kvlight.failure, "later", 0, { retry_after_ms = -1 }), false, "a negative pause")
+  equal(kvlight.failure("later", 0, { retry_after_ms = 0.5 }).retry_after_ms, 1, "a pause is rounded up")
   tasks:close()
 end)
 
@@ -756,7 +757,15 @@ scenario("l09 what would be cut, rounded or taken for something else is refused"
   refused("keys must be a list", tasks.fetch_all, { a = 1 })
   refused("must not contain the character NUL", tasks.fetch, "a", { ["timeout_ms\0"] = 5 })
   refused("settings must be a table", tasks.fetch, "a", 5)
+  for _, timeout in ipairs { -0.5, -1.5, -2, 0 / 0, 1 / 0, "5" } do
+    refused("a timeout must be a number of milliseconds", tasks.poll, timeout)
+  end
+  refused("takes a number of milliseconds, not NaN", tasks.sync_second_tier, 0 / 0)
+  refused("takes a number of milliseconds, not a nil", tasks.sync_second_tier)
   equal(tasks:get "a", "old", "the entry")
+  local ok, reason = pcall(kvlight.failure, "later", 0, { retry_after = 60 })
+  equal(ok, false, "a misspelt term of a failure")
+  equal(tostring(reason):find('a failure has no term "retry_after"', 1, true) ~= nil, true, tostring(reason))
   for _, settings in ipairs { { 1 }, { ["cache.capacity"] = true }, { ["cache.capacity"] = "10\0" }, { l2_url = "redis://\0" } } do
     equal(pcall(echo, settings), false, "settings")
   end

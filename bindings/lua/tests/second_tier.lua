@@ -157,6 +157,7 @@ scenario("t01 no caller sees what the second tier does wrong", function()
     function() return { k = { data = {} } } end,
     function() return { k = { data = ("x"):rep(100), ttl_left_ms = -7 } } end,
     function() return { k = { err = "this key" } } end,
+    function() return { k = { data = ("x"):rep(100), ttl_left_ms = -1.5 } } end,
   }
   for nth, read in ipairs(wrong) do
     local tier, reported = memory_tier(), {}
@@ -167,6 +168,8 @@ scenario("t01 no caller sees what the second tier does wrong", function()
     tasks:close()
     if nth == 1 then
       equal(reported[1], "down", "what is reported")
+    elseif nth == #wrong then
+      equal(reported[1], "kvlight: ttl_left_ms must be a whole number, not -1.5", "what is reported")
     end
   end
 end)
