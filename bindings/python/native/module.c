@@ -1,6 +1,7 @@
 /* The module: its state, exceptions and settings. */
 #include "native.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct PyModuleDef definition;
@@ -153,7 +154,21 @@ typedef struct {
     const char *(*problem)(void *);
 } Settings;
 
-static int write_setting(Settings *into, const char *name, PyObject *value)
+/* The characters of a name or a text of a setting, which C would read only up to a NUL: such a text is refused, with `what` in the message. */
+static const char *characters_of(State *state, PyObject *text, const char *what)
+{
+    Py_ssize_t len;
+    const char *data = PyUnicode_AsUTF8AndSize(text, &len);
+    if (data && strlen(data) != (size_t)len) {
+        char message[200];
+        snprintf(message, sizeof message, "%.150s contains a NUL", what);
+        raise_status(state, KVL_ERR_BAD_VALUE, message);
+        return NULL;
+    }
+    return data;
+}
+
+static int write_setting(State *state, Settings *into, const char *name, PyObject *value)
 {
     int overflow = 0;
     long long number;
@@ -167,7 +182,7 @@ static int write_setting(Settings *into, const char *name, PyObject *value)
         into->set_real(into->handle, name, PyFloat_AsDouble(value));
     } else {
         PyObject *text = PyObject_Str(value);
-        const char *data = text ? PyUnicode_AsUTF8AndSize(text, NULL) : NULL;
+        const char *data = text ? characters_of(state, text, name) : NULL;
         if (data)
             into->set(into->handle, name, data);
         Py_XDECREF(text);
@@ -185,8 +200,8 @@ static int write_settings(State *state, Settings *into, PyObject *settings)
         PyObject *known = PyDict_GetItemWithError(state->setting_names, argument);
         if (!known && PyErr_Occurred())
             return -1;
-        const char *name = PyUnicode_AsUTF8AndSize(known ? known : argument, NULL);
-        if (!name || write_setting(into, name, value) < 0)
+        const char *name = characters_of(state, known ? known : argument, "the name of a setting");
+        if (!name || write_setting(state, into, name, value) < 0)
             return -1;
         const char *problem = into->problem(into->handle);
         if (problem) {

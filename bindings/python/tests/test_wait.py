@@ -236,6 +236,12 @@ def l09_wrong_use_is_rejected_with_a_message() -> None:
     wrong("cache.capacity", ValueError, lambda: tasks(provider=echo, cache_capacity="many"))
     wrong("capacit", ValueError, lambda: kvlight.Cache(capacitty=5))  # type: ignore[call-arg]
     wrong("kvlight.Clock", TypeError, lambda: tasks(provider=echo, clock=5))
+    wrong("the name of a setting contains a NUL", kvlight.Wrong, lambda: tasks(provider=echo, **{"cache.capacity\0x": 5}))
+    wrong("cache.policy contains a NUL", kvlight.Wrong, lambda: tasks(provider=echo, cache_policy="lru\0x"))
+    wrong("null", ValueError, lambda: tasks(provider=echo, l2_url="redis://localhost\0x"))
+    for pause in (-1, -0.5, float("nan"), float("inf"), 2**63):
+        wrong("after_ms is a number from 0", ValueError, lambda pause=pause: kvlight.RetryAfter(after_ms=pause))
+    assert kvlight.RetryAfter("later", after_ms=0.5).after_ms == 1
     wrong("exactly one of", TypeError, lambda: tasks())
     wrong("go together", TypeError, lambda: tasks(provider=echo, encode=str))
     wrong("not int", TypeError, lambda: tasks(provider=5))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ._api import Status
 
 
@@ -78,9 +80,11 @@ class Gone(Permanent):
 class RetryAfter(Exception):
     """Raised by a provider, or returned in place of a value: a retry waits at least `after_ms`, like HTTP's Retry-After."""
 
-    def __init__(self, *args: object, after_ms: int) -> None:
+    def __init__(self, *args: object, after_ms: float) -> None:
+        if not 0 <= after_ms < 2**63:
+            raise ValueError(f"after_ms is a number from 0, not {after_ms!r}")
         super().__init__(*args)
-        self.after_ms = after_ms
+        self.after_ms = math.ceil(after_ms)  # rounded up, so that a short pause does not become 0
 
 
 _OF_STATUS: dict[int, type[Error]] = {
