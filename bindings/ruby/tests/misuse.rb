@@ -153,7 +153,8 @@ scenario "l09 numbers of more than 64 bits are refused and not cut" do
     equal raised(Kvlight::Error, "a setting") { Kvlight::Tasks.new(cache_capacity: number) { |_| {} } }.name, "KVL_ERR_BAD_VALUE", "a setting: #{number}"
     raised(ArgumentError, "a pause") { Kvlight::RetryAfter.new(after_ms: number) }
   end
-  equal Kvlight::RetryAfter.new(after_ms: 0.5).after_ms, 1, "a pause is rounded up"
+  [0.5, 1/2r].each { |pause| equal Kvlight::RetryAfter.new(after_ms: pause).after_ms, 1, "a pause is rounded up" }
+  [-0.5, -1/2r, Float::NAN, Float::INFINITY].each { |pause| raised(ArgumentError, "a pause") { Kvlight::RetryAfter.new(after_ms: pause) } }
   equal [tasks.get("a"), tasks.put("a", 1, ttl_ms: 2**63 - 1), tasks.get("a")], [nil, true, 1], "the largest number"
   tasks.close
 end

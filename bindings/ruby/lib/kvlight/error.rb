@@ -42,9 +42,11 @@ module Kvlight
     attr_reader :after_ms
 
     def initialize(message = nil, after_ms:)
-      @after_ms = Integer(after_ms.is_a?(Float) ? after_ms.ceil : after_ms)
-      raise ArgumentError, "kvlight: after_ms must be from 0 to 2**63 - 1, not #{@after_ms}" unless (0...2**63).cover?(@after_ms)
+      pause = after_ms.is_a?(Numeric) ? after_ms : Integer(after_ms)
+      raise ArgumentError, "kvlight: after_ms must be from 0 to 2**63 - 1, not #{pause}" unless (0...2**63).cover?(pause)
 
+      # Rounded up, so that a short pause does not become 0.
+      @after_ms = pause.ceil
       super(message)
     end
   end
