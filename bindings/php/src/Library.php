@@ -319,10 +319,22 @@ final class Library
         }
     }
 
-    /** Refuses a TTL that is out of range. */
-    public static function checkTtl(int $ttlMs): void
+    /** Refuses a TTL that is out of range, or not whole. */
+    public static function checkTtl(int|float $ttlMs): void
     {
         self::checkTerm('ttl_ms', $ttlMs, true);
+    }
+
+    /**
+     * A time of at least 0 in whole milliseconds, rounded up so that a short one does not become 0. A parameter that is only an int would be cut by PHP in
+     * programs without strict_types, and -1.5 would become -1, which has a meaning of its own.
+     */
+    public static function milliseconds(string $what, int|float $time): int
+    {
+        if (!($time >= 0 && $time < 2 ** 63)) {
+            throw new \InvalidArgumentException("kvlight: $what is a number of milliseconds from 0, not $time");
+        }
+        return is_int($time) ? $time : (int) ceil($time);
     }
 
     /** Sets settings of a configuration or of options; `$functions` is "kvl_config" or "kvl_options". */

@@ -6,11 +6,11 @@ namespace Kvlight;
 /** Thrown by a provider, or returned in place of a value, to make a retry wait at least `$afterMs`, like HTTP's Retry-After. */
 class RetryAfter extends \RuntimeException
 {
-    public function __construct(string $message, public readonly int $afterMs, ?\Throwable $previous = null)
+    public readonly int $afterMs;
+
+    public function __construct(string $message, int|float $afterMs, ?\Throwable $previous = null)
     {
-        if ($afterMs < 0) {
-            throw new \InvalidArgumentException('kvlight: afterMs must be at least 0');
-        }
+        $this->afterMs = Library::milliseconds('afterMs', $afterMs);
         parent::__construct($message, 0, $previous);
     }
 }

@@ -250,7 +250,7 @@ final class Tasks
     }
 
     /** Gives an entry a new TTL. Returns whether there was an entry. */
-    public function touch(string $key, int $ttlMs = Native::TTL_DEFAULT): bool
+    public function touch(string $key, int|float $ttlMs = Native::TTL_DEFAULT): bool
     {
         Library::checkTtl($ttlMs);
         $cache = $this->cache();
@@ -441,11 +441,12 @@ final class Tasks
     }
 
     /**
-     * Handles the events in the queue, and returns their number. Waits up to `$timeoutMs` for the first event; by default it does not wait. Exceptions
-     * of the program's functions go to `onError`, those of a provider to the waiters of its keys.
+     * Handles the events in the queue, and returns their number. Waits up to `$timeoutMs` for the first event, or without a limit if that is -1; by default
+     * it does not wait. Exceptions of the program's functions go to `onError`, those of a provider to the waiters of its keys.
      */
-    public function poll(int $timeoutMs = 0): int
+    public function poll(int|float $timeoutMs = 0): int
     {
+        $timeoutMs = $timeoutMs === Native::FOREVER ? $timeoutMs : Library::milliseconds('timeoutMs', $timeoutMs);
         if ($this->isReading) {
             throw new Error(Native::ERR_REENTRANT, 'a signal handler waited or polled while an event was read: let it set a variable, and call the cache later');
         }
@@ -483,8 +484,11 @@ final class Tasks
      * Polls until the second tier has everything that was put and loaded before, for at most `$timeoutMs` milliseconds, or longer if a method of the
      * second tier is running then, which is not interrupted. Returns whether it has everything.
      */
-    public function syncSecondTier(int $timeoutMs): bool
+    public function syncSecondTier(int|float $timeoutMs): bool
     {
+        if (is_nan($timeoutMs)) {
+            throw new \InvalidArgumentException('kvlight: timeoutMs is a number of milliseconds, not NAN');
+        }
         $end = hrtime(true) + $timeoutMs * 1_000_000;
         $this->poll(); // serves requests that are in the queue already: these are not counted as pending
         while (($isPending = $this->stats()['now']['l2_pending'] > 0) && hrtime(true) < $end) {

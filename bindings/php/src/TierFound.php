@@ -3,6 +3,8 @@ declare(strict_types=1);
 
 namespace Kvlight;
 
+use function is_int;
+
 /** The result of looking a key up in a second tier. */
 final class TierFound
 {
@@ -18,8 +20,11 @@ final class TierFound
      * An entry, with the rest of its TTL in milliseconds (-1: the second tier does not expire it; -2: not known; in either
      * case the TTL with which it was written begins anew), and a token that identifies this version of it.
      */
-    public static function entry(string $data, int $ttlLeftMs = Native::L2_TTL_UNKNOWN, string $token = ''): self
+    public static function entry(string $data, int|float $ttlLeftMs = Native::L2_TTL_UNKNOWN, string $token = ''): self
     {
+        if (!is_int($ttlLeftMs)) {
+            throw new \InvalidArgumentException("kvlight: ttlLeftMs is a whole number, not $ttlLeftMs");
+        }
         return new self($data, $ttlLeftMs, $token, false);
     }
 

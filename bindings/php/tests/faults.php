@@ -5,7 +5,7 @@ declare(strict_types=1);
 
 require __DIR__ . '/tap.php';
 
-use Kvlight\{Native, Request, Result, Tasks};
+use Kvlight\{Native, Request, Result, RetryAfter, Tasks, TierFound};
 
 function echoTasks(mixed ...$named): Tasks
 {
@@ -462,6 +462,28 @@ $scenarios['l09 a NUL byte in a path, a setting or a URL is refused'] = function
         equal([$error::class, str_contains($error->getMessage(), 'NUL')], [InvalidArgumentException::class, true], "call $nth: $error");
     }
     equal(file_exists($path), false, 'a file of the cut name');
+    $tasks->close();
+};
+
+$scenarios['l09 a time that would be cut to another meaning is refused'] = function () {
+    $tasks = new Tasks(fn () => []);
+    $calls = [
+        'the term ttl_ms takes' => fn (float $time) => $tasks->touch('a', $time),
+        'timeoutMs is a number' => fn (float $time) => $tasks->poll($time),
+        'afterMs is a number' => fn (float $time) => new RetryAfter('later', $time),
+        'ttlLeftMs is a whole number' => fn (float $time) => TierFound::entry('data', $time),
+    ];
+    foreach ($calls as $message => $call) {
+        foreach ([-0.5, -1.5, NAN, INF] as $time) {
+            $error = thrown(fn () => $call($time));
+            equal(str_contains($error->getMessage(), $message), true, "$time: $error");
+        }
+    }
+    equal(thrown(fn () => $tasks->syncSecondTier(NAN)) instanceof InvalidArgumentException, true, 'a sync');
+    equal([$tasks->poll(0.5), (new RetryAfter('later', 0.5))->afterMs, TierFound::entry('data', -1)->ttlLeftMs], [0, 1, -1], 'what is a time');
+    // Without strict_types PHP converts the arguments.
+    $weak = eval('return fn ($tasks) => $tasks->poll(-1.5);');
+    equal(thrown(fn () => $weak($tasks)) instanceof InvalidArgumentException, true, 'a program without strict_types');
     $tasks->close();
 };
 
