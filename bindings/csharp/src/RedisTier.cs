@@ -54,10 +54,11 @@ namespace Kvlight
         /// <summary>Starts to connect, in the background.</summary>
         internal RedisTier(string url)
         {
+            byte[] terminated = Utf8.Terminated(url);
             Bind();
             IntPtr made = IntPtr.Zero, why = IntPtr.Zero;
             int status;
-            fixed (byte* text = System.Text.Encoding.UTF8.GetBytes(url + "\0"))
+            fixed (byte* text = terminated)
                 status = Api.kvl_redis_open(text, null, &made, &why);
             if (status < 0)
             {

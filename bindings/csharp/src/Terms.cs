@@ -59,6 +59,7 @@ namespace Kvlight
             Check(terms.TtlMs == null || terms.TtlMs >= NativeApi.TTL_DEFAULT, $"TtlMs is 0 or above, or Never, not {terms.TtlMs}");
             Check(terms.Priority == null || !double.IsNaN(terms.Priority.Value), "Priority is a number");
             Check(terms.StaleTtlMs == null || terms.StaleTtlMs >= NativeApi.STALE_NEVER, $"StaleTtlMs is 0 or above, or -1, not {terms.StaleTtlMs}");
+            Check(terms.Condition >= Condition.Always && terms.Condition <= Condition.IfPresent, $"Condition is none of its values: {terms.Condition}");
             Check(isPut || terms.Flags == 0, "KeepsTtl and Condition are for puts, not for answers");
             byte[] version = Utf8.Bytes(terms.Version ?? "");
             Check(version.Length <= NativeApi.LABEL_MAX, $"Version has at most 255 bytes of UTF-8, not {version.Length}");

@@ -397,6 +397,7 @@ internal static class Faults
                 Refused("Version", () => tasks.Put("a", "A", new Terms { Version = new string('v', 256) }));
                 Refused("Tags", () => tasks.Put("a", "A", new Terms { Tags = Enumerable.Repeat("t", 17).ToArray() }));
                 Refused("a tag", () => tasks.Put("a", "A", new Terms { Tags = new string[] { null } }));
+                Refused("Condition", () => tasks.Put("a", "A", new Terms { Condition = (Condition)3 }));
                 Refused("keys", () => tasks.GetAll(null));
                 Refused("keys", () => tasks.FetchAllAsync(null).Wait());
                 Refused("path", () => tasks.Load(null, bytes => ""));
@@ -414,6 +415,7 @@ internal static class Faults
             Config<string, string> config = Scenarios.Config();
             config.Set("cache.policy", "lru\0x");
             Refused("NUL", () => config.Cache());
+            Refused("NUL", () => Scenarios.Users(new Config<string, string>(Keys.Strings) { L2Url = "redis://a/?prefix=a\0b", Encode = text => null, Decode = bytes => null }));
             using (Tasks<string, string> tasks = Scenarios.Config().LoadAsync((keys, token) => null))
                 Refused("not a task", () => tasks.Fetch("a"));
             using (Tasks<string, string> tasks = Scenarios.Config().LoadOneAsync((key, token) => null))

@@ -164,6 +164,15 @@ final class MemoryTier: SecondTier, @unchecked Sendable {
         #expect(await eventually { live.current == 0 })
     }
 
+    @Test func l09_aURLWithANULIsRefused() {
+        do {
+            _ = try RedisTier("redis://localhost/?prefix=a\0b", paths: [])
+            Issue.record("C would read only what is before the NUL")
+        } catch {
+            #expect(error.description == "The URL contains a NUL.")
+        }
+    }
+
     @Test func t18_aMissingRedisLibraryIsReportedWithHowToFixIt() {
         let nowhere = "/nowhere/libkvlight_redis.so"
         do {

@@ -11,6 +11,8 @@ package final class RedisTier: @unchecked Sendable {
 
     /// Starts to connect, in the background.
     package init(_ url: String, paths: [String] = RedisTier.paths) throws(SharingError) {
+        // C would read only what is before it.
+        guard !url.utf8.contains(0) else { throw SharingError(description: "The URL contains a NUL.", status: KVL_ERR_BAD_VALUE) }
         functions = try RedisTier.loaded(paths)
         var (made, why): (OpaquePointer?, OpaquePointer?)
         var program = ProgramFunctions()
