@@ -331,7 +331,7 @@ typedef int32_t kvl_status_t;
 #define KVL_SOURCE_PROVIDER 2u
 /** The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key. */
 #define KVL_SOURCE_JOINED 3u
-/** A put that settled the load. */
+/** A put, which settled a key that was waiting for its load to begin. */
 #define KVL_SOURCE_PUT 4u
 /** The memory of recent errors. */
 #define KVL_SOURCE_ERROR_MEMORY 5u
@@ -724,9 +724,9 @@ typedef struct kvl_stats_t {
     uint64_t loads_timed_out;
     /** Answers that came after their attempt had ended (KVL_LATE). */
     uint64_t late_answers;
-    /** Keys passed to the provider; a key counts once for each attempt. */
+    /** Keys in requests; a key counts once for each attempt, and not again in a hedge request. */
     uint64_t attempts;
-    /** Requests passed to the provider. */
+    /** Requests formed, with hedge requests; the provider does not see one that was no longer wanted when its turn came. */
     uint64_t requests;
     /** Requests that timed out while they were with the provider. */
     uint64_t requests_abandoned;
@@ -2637,7 +2637,7 @@ KVL_API kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
 
 /**
  * Closes an engine: it accepts nothing new, and reports when everything is done, that is, when every event is delivered and every provider
- * call has returned. Never blocks.
+ * call has returned. Waits for nothing, but settles the open positions of KVL_CLOSE_CANCEL itself, about a microsecond for each.
  *
  * A second close can only shorten the wait; the function of each is called. Once the close is reported, kvl_tasks_free() does not wait.
  *

@@ -81,9 +81,9 @@ type Stats struct {
 	LoadsTimedOut uint64
 	// Answers that came after their attempt had ended (KVL_LATE).
 	LateAnswers uint64
-	// Keys passed to the provider; a key counts once for each attempt.
+	// Keys in requests; a key counts once for each attempt, and not again in a hedge request.
 	Attempts uint64
-	// Requests passed to the provider.
+	// Requests formed, with hedge requests; the provider does not see one that was no longer wanted when its turn came.
 	Requests uint64
 	// Requests that timed out while they were with the provider.
 	RequestsAbandoned uint64

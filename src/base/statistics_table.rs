@@ -68,8 +68,9 @@ statistics! {
         "Attempts that timed out (attempt_timeout_ms).";
     late_answers: counter, "loads.late_answers", "kvlight_late_answers", "", |s| s.tasks.answers_late;
         "Answers that came after their attempt had ended (KVL_LATE).";
-    attempts: counter, "loads.attempts", "kvlight_attempts", "", |s| s.tasks.attempts; "Keys passed to the provider; a key counts once for each attempt.";
-    requests: counter, "requests.formed", "kvlight_requests", "", |s| s.tasks.requests; "Requests passed to the provider.";
+    attempts: counter, "loads.attempts", "kvlight_attempts", "", |s| s.tasks.attempts;
+        "Keys in requests; a key counts once for each attempt, and not again in a hedge request.";
+    requests: counter, "requests.formed", "kvlight_requests", "", |s| s.tasks.requests; "Requests formed, with hedge requests; the provider does not see one that was no longer wanted when its turn came.";
     requests_abandoned: counter, "requests.abandoned", "kvlight_requests_abandoned", "", |s| s.tasks.requests_abandoned;
         "Requests that timed out while they were with the provider.";
     extras_stored: counter, "extras.stored", "kvlight_extras", "fate=stored", |s| s.tasks.extras_stored;

@@ -15,7 +15,7 @@ pub const KVL_SOURCE_STORE: kvl_source_t = 1;
 pub const KVL_SOURCE_PROVIDER: kvl_source_t = 2;
 /// The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key.
 pub const KVL_SOURCE_JOINED: kvl_source_t = 3;
-/// A put that settled the load.
+/// A put, which settled a key that was waiting for its load to begin.
 pub const KVL_SOURCE_PUT: kvl_source_t = 4;
 /// The memory of recent errors.
 pub const KVL_SOURCE_ERROR_MEMORY: kvl_source_t = 5;

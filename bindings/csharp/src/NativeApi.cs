@@ -198,7 +198,7 @@ namespace Kvlight
         internal const int SOURCE_PROVIDER = 2;
         /// <summary>The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key.</summary>
         internal const int SOURCE_JOINED = 3;
-        /// <summary>A put that settled the load.</summary>
+        /// <summary>A put, which settled a key that was waiting for its load to begin.</summary>
         internal const int SOURCE_PUT = 4;
         /// <summary>The memory of recent errors.</summary>
         internal const int SOURCE_ERROR_MEMORY = 5;

@@ -131,10 +131,10 @@ namespace Kvlight
         /// <summary>Answers that came after their attempt had ended (KVL_LATE).</summary>
         public long LateAnswers => numbers[39];
 
-        /// <summary>Keys passed to the provider; a key counts once for each attempt.</summary>
+        /// <summary>Keys in requests; a key counts once for each attempt, and not again in a hedge request.</summary>
         public long Attempts => numbers[40];
 
-        /// <summary>Requests passed to the provider.</summary>
+        /// <summary>Requests formed, with hedge requests; the provider does not see one that was no longer wanted when its turn came.</summary>
         public long Requests => numbers[41];
 
         /// <summary>Requests that timed out while they were with the provider.</summary>

@@ -104,7 +104,7 @@ namespace Kvlight
         Provider = 2,
         /// <summary>The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key.</summary>
         Joined = 3,
-        /// <summary>A put that settled the load.</summary>
+        /// <summary>A put, which settled a key that was waiting for its load to begin.</summary>
         Put = 4,
         /// <summary>The memory of recent errors.</summary>
         ErrorMemory = 5,

@@ -579,7 +579,7 @@ native.constants = {
   SOURCE_STORE = 1, -- The store.
   SOURCE_PROVIDER = 2, -- The provider, in a load that this fetch started.
   SOURCE_JOINED = 3, -- The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key.
-  SOURCE_PUT = 4, -- A put that settled the load.
+  SOURCE_PUT = 4, -- A put, which settled a key that was waiting for its load to begin.
   SOURCE_ERROR_MEMORY = 5, -- The memory of recent errors.
   SOURCE_STALE = 6, -- The store, with an expired entry that served as a fallback.
   SOURCE_L2 = 7, -- The second tier.
@@ -654,8 +654,8 @@ native.statistics = {
   "loads_retried", -- Attempts of loads after the first attempt.
   "loads_timed_out", -- Attempts that timed out (attempt_timeout_ms).
   "late_answers", -- Answers that came after their attempt had ended (KVL_LATE).
-  "attempts", -- Keys passed to the provider; a key counts once for each attempt.
-  "requests", -- Requests passed to the provider.
+  "attempts", -- Keys in requests; a key counts once for each attempt, and not again in a hedge request.
+  "requests", -- Requests formed, with hedge requests; the provider does not see one that was no longer wanted when its turn came.
   "requests_abandoned", -- Requests that timed out while they were with the provider.
   "extras_stored", -- Answers to keys that were not requested and were stored.
   "extras_refused", -- Answers to keys that were not requested and were not stored.

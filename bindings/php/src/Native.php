@@ -303,7 +303,7 @@ final class Native
     public const SOURCE_PROVIDER = 2;
     /** The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key. */
     public const SOURCE_JOINED = 3;
-    /** A put that settled the load. */
+    /** A put, which settled a key that was waiting for its load to begin. */
     public const SOURCE_PUT = 4;
     /** The memory of recent errors. */
     public const SOURCE_ERROR_MEMORY = 5;

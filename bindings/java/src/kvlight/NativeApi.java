@@ -196,7 +196,7 @@ final class NativeApi {
     static final int SOURCE_PROVIDER = 2;
     /** The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key. */
     static final int SOURCE_JOINED = 3;
-    /** A put that settled the load. */
+    /** A put, which settled a key that was waiting for its load to begin. */
     static final int SOURCE_PUT = 4;
     /** The memory of recent errors. */
     static final int SOURCE_ERROR_MEMORY = 5;

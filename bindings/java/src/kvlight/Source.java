@@ -12,7 +12,7 @@ public enum Source {
     PROVIDER(2),
     /** The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key. */
     JOINED(3),
-    /** A put that settled the load. */
+    /** A put, which settled a key that was waiting for its load to begin. */
     PUT(4),
     /** The memory of recent errors. */
     ERROR_MEMORY(5),

@@ -46,8 +46,8 @@ import java.nio.ByteBuffer;
  * @param loadsRetried Attempts of loads after the first attempt.
  * @param loadsTimedOut Attempts that timed out (attempt_timeout_ms).
  * @param lateAnswers Answers that came after their attempt had ended (KVL_LATE).
- * @param attempts Keys passed to the provider; a key counts once for each attempt.
- * @param requests Requests passed to the provider.
+ * @param attempts Keys in requests; a key counts once for each attempt, and not again in a hedge request.
+ * @param requests Requests formed, with hedge requests; the provider does not see one that was no longer wanted when its turn came.
  * @param requestsAbandoned Requests that timed out while they were with the provider.
  * @param extrasStored Answers to keys that were not requested and were stored.
  * @param extrasRefused Answers to keys that were not requested and were not stored.

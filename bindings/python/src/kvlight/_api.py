@@ -158,7 +158,7 @@ class Source(IntEnum):
     """The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key."""
 
     PUT = 4
-    """A put that settled the load."""
+    """A put, which settled a key that was waiting for its load to begin."""
 
     ERROR_MEMORY = 5
     """The memory of recent errors."""

@@ -100,7 +100,7 @@ module Kvlight
   SOURCE_STORE = 1 # The store.
   SOURCE_PROVIDER = 2 # The provider, in a load that this fetch started.
   SOURCE_JOINED = 3 # The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key.
-  SOURCE_PUT = 4 # A put that settled the load.
+  SOURCE_PUT = 4 # A put, which settled a key that was waiting for its load to begin.
   SOURCE_ERROR_MEMORY = 5 # The memory of recent errors.
   SOURCE_STALE = 6 # The store, with an expired entry that served as a fallback.
   SOURCE_L2 = 7 # The second tier.

@@ -80,9 +80,9 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var loadsTimedOut: Int
     /// Answers that came after their attempt had ended (KVL_LATE).
     public var lateAnswers: Int
-    /// Keys passed to the provider; a key counts once for each attempt.
+    /// Keys in requests; a key counts once for each attempt, and not again in a hedge request.
     public var attempts: Int
-    /// Requests passed to the provider.
+    /// Requests formed, with hedge requests; the provider does not see one that was no longer wanted when its turn came.
     public var requests: Int
     /// Requests that timed out while they were with the provider.
     public var requestsAbandoned: Int
