@@ -9,6 +9,6 @@ into=$(CDPATH= cd -- "$1/rust" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$top"
-# Without building it, which tests/package.sh does.
+# tests/package.sh builds the crate, so it is not built here.
 cargo package --quiet --allow-dirty --no-verify --target-dir "$work"
 mv "$work"/package/kvlight-*.crate "$into/"

@@ -26,11 +26,11 @@ edition = "2024"
 [dependencies]
 kvlight = { path = "../kvlight" }
 
-# A million calls take long without it.
+# KVL_CALLS can be a million, which takes long without optimization.
 [profile.dev]
 opt-level = 1
 TOML
-# So that no other versions of the dependencies are looked for, which needs a network.
+# Without a lock file, cargo would look for the newest versions of the dependencies, which needs a network.
 cp "$work/kvlight/Cargo.lock" .
 awk '$0 == "## Rust" { here = 1; next } /^## / { here = 0 } !here { next } /^```/ { if (on) exit; on = ($0 == "```rust"); next } on' \
     "$work/kvlight/docs/HOSTS.md" >src/main.rs

@@ -16,7 +16,7 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public enum EvictionPolicy: String, Sendable {
         /// The least recently used.
         case leastRecentlyUsed = "lru"
-        /// Those that were used at most once since they were stored, before those that are used again and again.
+        /// Entries that were used at most once since they were stored; those that are used repeatedly go last.
         case s3fifo
     }
 
@@ -36,8 +36,8 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var idleTimeToLive: Duration?
     /// How long an expired element is kept as a fallback for when the provider fails. This needs elements that expire: see ``timeToLive``.
     public var staleFor = Duration.zero
-    /// How long a fetch that has a fallback waits for the load: `nil` is until the load ends, zero is not at all. Less than the timeout of a
-    /// fetch, if there is one.
+    /// How long a fetch that has a fallback waits for the load: `nil` is until the load ends, zero is not at all. It must be
+    /// less than the timeout of a fetch, if there is one.
     public var staleAfter: Duration?
     /// How long a key is not loaded again after a load failed and a fallback was served; meanwhile its fetches receive the fallback at
     /// once.
@@ -45,7 +45,7 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     /// The part of an element's time to live, 0 to 0.999, after which a use of the element reloads it in the background; 0 is never. With
     /// ``refreshJitter`` it may be 1. This needs a ``timeToLive``.
     public var refreshAfter = 0.0
-    /// The age after which a use of an element reloads it, in place of ``refreshAfter``: less than the ``timeToLive``.
+    /// The age after which a use of an element reloads it, in place of ``refreshAfter``. It must be less than the ``timeToLive``.
     public var refreshAge: Duration?
     /// The pause after a failed refresh until the next one.
     public var refreshRetry = Duration.seconds(1)

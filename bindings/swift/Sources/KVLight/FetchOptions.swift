@@ -26,7 +26,7 @@ public enum ReadMode: String, Sendable {
 public enum BatchMode: String, Sendable {
     /// None: the other keys are delivered.
     case partial
-    /// It ends the batch: keys that are not settled are cancelled.
+    /// The batch ends: keys that are not settled are cancelled.
     case allOrNothing = "all_or_nothing"
 }
 
@@ -47,7 +47,8 @@ public struct FetchOptions: Sendable {
     /// How long the fetch waits; keys that are open then fail with ``KVLightError/timeout``.
     public var timeout: Duration?
     /// How long the fetch waits for the load if it has an expired element as a fallback; zero is not at all. The fetch fails with
-    /// ``KVLightError/other(status:)`` if this is not below the timeout, with `cacheOnly`, or if it is zero with `noStore`.
+    /// ``KVLightError/other(status:)`` if this is not less than the timeout, if ``read`` is `cacheOnly`, or if this is zero and ``read`` is
+    /// `noStore`.
     public var staleAfter: Duration?
     public var read: ReadMode?
     public var batchMode: BatchMode?
@@ -56,8 +57,8 @@ public struct FetchOptions: Sendable {
     public var elementPriority: Double?
     /// The urgency of the fetch in the queue; `nil` is the current task's priority.
     public var urgency: TaskPriority?
-    /// Progress of `fetch(keys:)` and the other fetches of many keys. A fetch that awaits returns after its last report, and so waits for
-    /// closures that run before it.
+    /// Progress of `fetch(keys:)` and the other fetches of many keys. An awaited fetch with progress returns after its last report, and so
+    /// waits for the closures that run before that report.
     public var progress: Progress?
 
     public init(

@@ -56,7 +56,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         }
     }
 
-    /// The number of the attempt that a key's load is in: 1, 2, …
+    /// The number of the attempt that loads the key at `index`: 1, 2, …; 0 if there is no such key.
     public func attempt(at index: Int) -> Int {
         index < 0 ? 0 : Int(kvl_request_attempt(handle.raw, index))
     }
@@ -144,8 +144,8 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         return accepted(handle.supply(key, element, cost: pricing(element), terms))
     }
 
-    /// Fails the key at `index`. Every waiting caller gets this error; in place of a `CancellationError`, which would look like a cancellation
-    /// of the caller, it gets a ``KVLightError/provider(code:message:)``.
+    /// Fails the key at `index`. Every waiting caller receives this error, except that a `CancellationError`, which would look like a
+    /// cancellation of the caller, becomes a ``KVLightError/provider(code:message:)``.
     @discardableResult
     public func fail(at index: Int, with error: any Error) -> Acceptance {
         accepted(index < 0 ? KVL_ERR_OUT_OF_RANGE : handle.fail(index, delivered(error)))
@@ -166,8 +166,8 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         handle.finish(throwing: delivered(error))
     }
 
-    /// The error that callers receive for one of the provider: the error itself, unless it is a `CancellationError`. That would be a task of
-    /// the provider that was cancelled, and not theirs.
+    /// The error that callers receive when the provider fails with `error`. A `CancellationError` is replaced, since it says that a task of
+    /// the provider was cancelled, and not the caller's.
     private func delivered(_ error: any Error) -> any Error {
         let cancelled = KVLightError.provider(code: 0, message: "The provider was cancelled.")
         return switch error {
@@ -189,7 +189,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
     }
 }
 
-/// The part that all requests of an engine share.
+/// What all requests of an engine share.
 @usableFromInline
 struct RequestContext<K: KVLightKey, Element: Sendable>: Sendable {
     @usableFromInline let pricing: Pricing<Element>

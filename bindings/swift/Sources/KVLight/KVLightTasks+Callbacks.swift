@@ -1,13 +1,13 @@
 // Fetches that call back.
 //
-// A closure is called once for each position, or once for all, and never inside the fetch call itself, nor on the thread by which the library
-// delivers: that thread also resumes the tasks that await, so a slow closure would hold them up.
+// A closure is called once for each position, or once for all. It is never called inside the fetch call itself, nor on the thread that
+// delivers the library's results: that thread also resumes the tasks that await, so a slow closure would hold them up.
 
 import CKVLight
 import Dispatch
 import Foundation
 
-/// A fetch with a callback: to cancel it, and to change its urgency.
+/// A fetch with a callback, or a prefetch: to cancel it, to change its urgency, and to read its progress.
 public final class KVLightFetch: Sendable {
     /// `nil` if the outcome was known when the call was made.
     let handle: FetchHandle?

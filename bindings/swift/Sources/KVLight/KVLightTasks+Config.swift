@@ -29,7 +29,8 @@ extension KVLightTasks {
         public var queueOrder = QueueOrder.fifo
         /// The part of the places, 0 to 1, that one fetch may hold, at least one place. See ``keysWaitWithTheirFetch`` for its other keys.
         public var queueShare = 0.5
-        /// Whether keys of a fetch of many keys that get no place wait without one; otherwise they fail with ``KVLightError/queueFull``.
+        /// Whether the keys of a fetch of many keys that find no place in the queue wait all the same. If not, they fail with
+        /// ``KVLightError/queueFull``.
         public var keysWaitWithTheirFetch = true
         /// How long a key waits for others to join its request.
         public var linger = Duration.zero

@@ -109,7 +109,7 @@ extension KVLightTasks {
     ) async -> Result<Element?, any Error> {
         let handle = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
         return await withTaskCancellationHandler {
-            // A closure stays on the caller's actor only if it captures it.
+            // A closure stays on the caller's actor only if it captures that actor.
             _ = isolation
             return await withCheckedContinuation { continuation in
                 let receiver = Receiver(of: engine, keeping: spellings.hold(CollectionOfOne(key)), position: { continuation.resume(returning: $0.outcome()) })
@@ -129,7 +129,7 @@ extension KVLightTasks {
     ) async -> Result<ResultsHandle, any Error> {
         let handle = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
         return await withTaskCancellationHandler {
-            // A closure stays on the caller's actor only if it captures it.
+            // A closure stays on the caller's actor only if it captures that actor.
             _ = isolation
             return await withCheckedContinuation { continuation in
                 let deliver = settings.deliver

@@ -109,7 +109,7 @@ extension KVLightTasks {
 
         // MARK: More
 
-        /// Answers many keys, each with its own element or error, in a task.
+        /// Answers many keys, each with its own element or error, in a task. A key without an entry is left unanswered.
         @inlinable
         public static func results(
             maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K]) async throws -> [K: Result<Element?, any Error>]

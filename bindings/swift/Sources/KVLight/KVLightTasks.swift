@@ -29,7 +29,8 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
     let settings: Settings
     @usableFromInline let spellings: Spellings<K>
 
-    /// The store, to read and to write. A write also settles or overtakes loads of its key that are in progress.
+    /// The store, to read and to write. An element that is set also answers the fetches of its key that are not with the provider yet. A
+    /// request that is with the provider still answers its own fetches, but what it returns for a key written meanwhile is not stored.
     public let cache: MemoryCache<K, Element>
 
     /// The part of the configuration that fetches need.
@@ -43,7 +44,7 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
 
     /// Creates an engine.
     ///
-    /// - Precondition: ``Config/problem`` is `nil`: no settings contradict each other. Otherwise the program ends with that sentence.
+    /// - Precondition: ``Config/problem`` is `nil`: no settings contradict each other. Otherwise the program ends with the problem.
     public init(config: Config) {
         let settings = ConfigHandle()
         let reported = ReportedCache()
@@ -83,9 +84,9 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         self.init(provider: .batch(maximumBatchCount: maximumBatchCount, load))
     }
 
-    /// Loads missing keys in the background, after all keys that a caller waits for, and delivers nothing, no error either: that of a provider
-    /// is counted in ``statistics``, and after a close nothing is loaded. Cancelling the returned fetch cancels the keys that have not been
-    /// loaded; releasing it does not.
+    /// Loads missing keys in the background, after all keys that a caller waits for. It delivers neither elements nor errors: a failure of
+    /// the provider is only counted in ``statistics``, and after a close nothing is loaded. Cancelling the returned fetch cancels the keys
+    /// that have not been loaded; releasing it does not.
     @discardableResult
     public func prefetch(keys: [K], options: FetchOptions = FetchOptions()) -> KVLightFetch {
         let fetch = KVLightFetch(urgency: options.urgency ?? .background)
@@ -127,8 +128,8 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         return status == KVL_OK
     }
 
-    /// The state of the connection to the server of a ``Sharing/init(l2URL:encode:decode:failed:)``, as JSON: whether it is connected, and if not, what
-    /// is wrong and how to fix it; the members of `kvl_redis_state`. `nil`: there is no such server.
+    /// The state of the connection to the server of a ``Sharing/init(l2URL:encode:decode:failed:)``, as JSON with the members of
+    /// `kvl_redis_state`: whether it is connected, and if not, what is wrong and how to fix it. `nil`: there is no such server.
     public func secondTierState() throws -> String? { try engine.server?.state() }
 
     // MARK: The circuit breaker

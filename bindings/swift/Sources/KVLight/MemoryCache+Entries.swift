@@ -125,7 +125,7 @@ extension MemoryCache {
     ) -> kvl_status_t
 
     private func transfer(_ file: URL, _ call: Call, _ conversion: Conversion) throws -> Int {
-        // The path of another URL, or of a file on another machine, would name a file here; so would what `path` makes of a zero byte.
+        // The path of another URL, or of a file on another machine, would name a file here; one with a zero byte would name another file.
         let isLocal = file.isFileURL && ["", "localhost"].contains(file.host ?? "")
         guard isLocal, !file.path(percentEncoded: false).utf8.contains(0) else {
             throw FileFailure(file, "is not the URL of a file", .other(.other(status: KVL_ERR_INVALID_ARG)))

@@ -225,7 +225,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     /// The total cost of the entries, in bytes: elements, keys, and a constant for each.
     public var cost: Int { handle.cost }
     public var costLimit: Int? { handle.costLimit }
-    /// The greatest cost with which an element is stored, in bytes.
+    /// The highest cost that one entry may have, in bytes: its element, its key, and a constant.
     public var maximumCost: Int { handle.maximumCost }
 
     // MARK: Statistics

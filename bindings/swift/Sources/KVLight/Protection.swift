@@ -8,7 +8,7 @@ public struct CircuitBreaker: Hashable, Sendable {
     public enum Trip: Hashable, Sendable {
         /// This number of failures in a row.
         case consecutive(Int)
-        /// The failure of this part of the requests, 0 to 1, within a time in which there were at least `minimumRequests`.
+        /// This part of the requests, 0 to 1, failed within the given time, in which there were at least `minimumRequests`.
         case ratio(Double, within: Duration = .seconds(10), minimumRequests: Int = 20)
     }
 
@@ -79,7 +79,7 @@ public struct Hedging: Hashable, Sendable {
     public enum Trigger: Hashable, Sendable {
         /// It has taken this long: less than the ``KVLightTasks/Config/attemptTimeout``.
         case after(Duration)
-        /// It has taken longer than this part of the last requests, 0.95 for example.
+        /// It has taken longer than this part of the last requests took, 0.95 for example.
         case percentile(Double)
     }
 

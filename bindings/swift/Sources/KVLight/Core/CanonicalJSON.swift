@@ -20,6 +20,7 @@ enum CanonicalJSON {
     /// A part of the encoded value, kept until the whole value is known and can be sorted.
     fileprivate final class Node {
         enum Content {
+            /// A container without members or elements so far; written as `{}`.
             case nothing
             case text([UInt8])
             case list([Node])

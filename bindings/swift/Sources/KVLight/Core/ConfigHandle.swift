@@ -11,7 +11,7 @@ package final class Hook<Function> {
     }
 }
 
-package typealias ProvideHook = Hook<(OpaquePointer) -> Void>
+package typealias RequestHook = Hook<(OpaquePointer) -> Void>
 package typealias ValidateHook = Hook<(UnsafeRawBufferPointer) -> Bool>
 package typealias RecordHook = Hook<(kvl_status_t, UnsafeRawBufferPointer) -> Void>
 package typealias RemovalHook = Hook<(kvl_result_t, kvl_cause_t) -> Void>
@@ -54,18 +54,18 @@ package struct ConfigHandle: ~Copyable {
     package func setProvider(_ provide: @escaping (OpaquePointer) -> Void) {
         let call: kvl_provide_fn = { hook, request in
             guard let request else { return }
-            inAutoreleasePool { borrowed(hook, as: ProvideHook.self).function(request) }
+            inAutoreleasePool { borrowed(hook, as: RequestHook.self).function(request) }
         }
-        check(kvl_config_set_provider(raw, call, retained(ProvideHook(provide)), releaseObject))
+        check(kvl_config_set_provider(raw, call, retained(RequestHook(provide)), releaseObject))
     }
 
     /// `serve` receives a borrowed request, on a thread of the library.
     func setSecondTier(_ abilities: UInt32, _ serve: @escaping (OpaquePointer) -> Void) {
         let call: kvl_l2_fn = { hook, request in
             guard let request else { return }
-            inAutoreleasePool { borrowed(hook, as: ProvideHook.self).function(request) }
+            inAutoreleasePool { borrowed(hook, as: RequestHook.self).function(request) }
         }
-        check(kvl_config_set_l2(raw, abilities, call, retained(ProvideHook(serve)), releaseObject))
+        check(kvl_config_set_l2(raw, abilities, call, retained(RequestHook(serve)), releaseObject))
     }
 
     package func setValidator(_ validate: @escaping (UnsafeRawBufferPointer) -> Bool) {
@@ -90,8 +90,8 @@ package struct ConfigHandle: ~Copyable {
         check(kvl_config_set_removal_listener(raw, call, retained(RemovalHook(listen)), releaseObject))
     }
 
-    /// Why no engine can be created with these settings, though each is valid; `nil` if one can. To be asked before the provider is set:
-    /// without one, the library checks the settings and starts nothing.
+    /// Why no engine can be created with these settings, though each is valid; `nil` if one can. Call this before the provider is set:
+    /// without a provider, `kvl_tasks_new` checks the settings and starts nothing.
     func contradiction() -> String? {
         var (made, why): (OpaquePointer?, OpaquePointer?)
         let status = kvl_tasks_new(raw, &made, &why)

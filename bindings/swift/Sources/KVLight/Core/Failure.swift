@@ -11,7 +11,8 @@ package final class FailureBox {
     }
 }
 
-/// Creates an error of the library that carries `error`. The caller releases it.
+/// Creates an error of the library that carries `error`, or the error inside a ``PermanentFailure`` or ``RetryLater``. The caller
+/// releases it.
 package func makeError(_ error: any Error) -> OpaquePointer? {
     let permanent = error as? PermanentFailure
     let later = error as? RetryLater

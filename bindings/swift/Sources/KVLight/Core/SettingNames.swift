@@ -3,7 +3,7 @@
 import Foundation
 
 enum SettingNames {
-    /// The properties that stand for settings which can contradict another one.
+    /// The properties of the settings that can contradict each other.
     private static let properties: [Substring: String] = [
         "attempt_timeout_ms": "attemptTimeout",
         "cache.capacity": "capacity",
@@ -21,7 +21,7 @@ enum SettingNames {
         "timeout_ms": "timeout",
     ]
 
-    /// A sentence in which the names of settings are in quotation marks, with the names of the properties and of their values.
+    /// The sentence with the names of properties and of ``ReadMode``'s cases in place of the library's, which quotes the names of settings.
     static func inSwift(_ sentence: String) -> String {
         sentence.split(separator: "\"", omittingEmptySubsequences: false).enumerated().map { i, part in
             if i % 2 == 1 { return properties[part] ?? String(part) }
