@@ -172,11 +172,11 @@ import Testing
             }
             await #expect(throws: KVLightError.provider(code: 0, message: "The provider was cancelled.")) { try await tasks.fetch(key: "k") }
         }
-        let request = KVLightTasks<String, Int>(
+        let failing = KVLightTasks<String, Int>(
             provider: .requests { request in
                 request.fail(at: 0, with: CancellationError())
                 request.finish()
             })
-        await #expect(throws: KVLightError.self) { try await request.fetch(key: "k") }
+        await #expect(throws: KVLightError.self) { try await failing.fetch(key: "k") }
     }
 }

@@ -71,7 +71,7 @@ extension PostID: KVLightKey {}
         #expect(cache.getElement(for: "cafe") == .miss)
     }
 
-    @Test func stringsThatAreEqualAreOneKey_inEveryForm() async throws {
+    @Test func stringsThatAreEqualAreLoadedOnce() async throws {
         let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
         let calls = Locked<[[String]]>([])
         let tasks = echo(calls: calls)

@@ -4,7 +4,7 @@ import Foundation
 import KVLight
 import Testing
 
-/// An engine whose provider answers, or throws, as scripted for each key.
+/// An engine whose provider answers each key as `table` says; a key that is not in it has no element.
 private func scripted(
     _ table: Locked<[String: Result<String?, any Error>]>, _ change: (inout KVLightTasks<String, String>.Config) -> Void
 ) -> KVLightTasks<String, String> {
@@ -82,7 +82,7 @@ private func scripted(
         let table = Locked<[String: Result<String?, any Error>]>(["a": .failure(Broken())])
         let tasks = scripted(table) {
             $0.circuitBreaker = CircuitBreaker(.consecutive(1))
-            // So that the breaker stays open, however slowly this runs.
+            // With a clock that stands still, the breaker stays open however slowly this runs.
             $0.cache.clock = ManualClock()
         }
         #expect(tasks.circuitBreaker == .closed)
