@@ -30,6 +30,28 @@ private struct Everything: Codable, Hashable, KVLightKey {
     var large = UInt64.max
 }
 
+/// Encodes both of its properties into the same nested container, which it asks for twice.
+private struct Place: Codable, Hashable, KVLightKey {
+    enum Keys: CodingKey { case at, x, y }
+
+    var x, y: Int
+
+    init(x: Int, y: Int) { (self.x, self.y) = (x, y) }
+
+    init(from decoder: any Decoder) throws {
+        let at = try decoder.container(keyedBy: Keys.self).nestedContainer(keyedBy: Keys.self, forKey: .at)
+        (x, y) = (try at.decode(Int.self, forKey: .x), try at.decode(Int.self, forKey: .y))
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Keys.self)
+        var first = container.nestedContainer(keyedBy: Keys.self, forKey: .at)
+        try first.encode(x, forKey: .x)
+        var second = container.nestedContainer(keyedBy: Keys.self, forKey: .at)
+        try second.encode(y, forKey: .y)
+    }
+}
+
 private enum Both: String, Codable { case one }
 extension Both: KVLightKey {}
 
@@ -143,6 +165,10 @@ extension PostID: KVLightKey {}
     @Test func codableTypesBecomeKeysWithOneLine() async throws {
         try await roundTrip(Tile(x: 1, y: 2, zoom: 0.5), Tile(x: 2, y: 1, zoom: .infinity))
         try await roundTrip(Everything(), Everything(text: "\"\\\u{1}\n/é", maybe: 7, either: .second(name: "x", 2.5)))
+    }
+
+    @Test func codableKeysMayAskForANestedContainerTwice() async throws {
+        try await roundTrip(Place(x: 1, y: 2), Place(x: 2, y: 2))
     }
 
     @Test func equalCodableKeysAreOneKeyWhateverTheirSpelling() async throws {

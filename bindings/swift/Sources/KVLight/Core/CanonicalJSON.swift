@@ -49,6 +49,15 @@ enum CanonicalJSON {
             content = .object(members)
         }
 
+        /// The member with this name, which is added if there is none. As in JSONEncoder, a nested container that a type asks for twice is one
+        /// container: otherwise what was encoded into it first would not be part of the key.
+        func member(named name: [UInt8]) -> Node {
+            if case .object(let members) = content, let member = members.first(where: { $0.name == name }) { return member.node }
+            let node = Node()
+            add(node, named: name)
+            return node
+        }
+
         /// Sorts the elements by their texts, in groups of `width`: one for a set, two for the keys and values of a dictionary.
         func sort(inGroupsOf width: Int) {
             guard case .list(let nodes) = content, nodes.count > width, nodes.count % width == 0 else { return }
@@ -231,9 +240,7 @@ enum CanonicalJSON {
         private func nested(_ key: Key) -> Writer { nested(named: key.stringValue) }
 
         private func nested(named name: String) -> Writer {
-            let inner = Node()
-            node.add(inner, named: state.quoted(name))
-            return Writer(node: inner, state: state, codingPath: codingPath)
+            Writer(node: node.member(named: state.quoted(name)), state: state, codingPath: codingPath)
         }
     }
 }
