@@ -16,12 +16,14 @@ extension MemoryCache {
     }
 }
 
-@Suite struct EntriesTests {
+@Suite final class EntriesTests {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("kvlight-\(UUID().uuidString)")
 
     init() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
 
     @Test func s18_iterationReturnsEachEntryOnce() {
         let cache = MemoryCache<Int, String>(configuration: .init(capacity: 10_000, timeToLive: .seconds(60)))
