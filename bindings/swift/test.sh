@@ -34,7 +34,7 @@ in_swift() { bindings/swift/toolchain "$@"; }
 counts() {
     local all bad
     all=$(sed -n 's/.*Test run with \([0-9]*\) tests\{0,1\} .*/\1/p' "$1" | tail -n 1)
-    bad=$(grep -cE '✘ Test [^ ].*\) failed after' "$1")
+    bad=$(grep -cE '✘ Test [^ ].*\)( with [0-9]+ test cases?)? failed after' "$1")
     echo "$((${all:-0} - bad)) $bad"
 }
 
@@ -55,8 +55,8 @@ tier() {
         swift test --disable-xctest --skip-build --scratch-path "$folder" "${strict[@]}" "$@" >"$log" 2>&1
     status=$?
     read -r good bad < <(counts "$log")
-    # A crash or a hang leaves no count.
-    [ $status -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    # A crash or a hang leaves no count, and neither does a run that found no tests.
+    if [ "$bad" -eq 0 ] && { [ $status -ne 0 ] || [ "$good" -eq 0 ]; }; then bad=1; fi
     if [ "$bad" -ne 0 ]; then
         grep -E '✘|^↳|error:|ERROR: |SUMMARY: ' "$log" | head -n 40 >&2
         tail -n 5 "$log" >&2
