@@ -38,8 +38,8 @@ namespace Kvlight
         /// valid.</summary>
         public Func<K, bool> Validator { get; set; }
 
-        /// <summary>Returns the cost of a value in bytes, 0 or above; CacheCostLimit limits the total. If it throws, or returns less, the put fails,
-        /// or the key that the provider has answered. Without this function values cost 0, unless their terms say otherwise.</summary>
+        /// <summary>Returns the cost of a value in bytes, 0 or above; CacheCostLimit limits the total. If it throws, or returns a number below
+        /// 0, the put fails, or the answer of the provider. Without this function values cost 0, unless their terms say otherwise.</summary>
         public Func<V, long> Cost { get; set; }
 
         /// <summary>Receives the exceptions of functions that nobody waits for: Dropped, Removed, Validator, the consumer of FetchEachAsync,

@@ -8,7 +8,7 @@ using System.Threading.Tasks;
 
 namespace Kvlight
 {
-    /// <summary>Receives the events of an engine: a Tasks or a Cache.</summary>
+    /// <summary>A Tasks or a Cache, which receives the events of its engine.</summary>
     internal interface IOwner
     {
         /// <summary>Receives a request for the provider, on the pump's thread.</summary>
@@ -263,14 +263,14 @@ namespace Kvlight
             if (status < 0)
             {
                 Objects.Remove(number);
-                IsLast(value);
+                LosesLastNumber(value);
                 throw KvlightException.Of(status, null, null);
             }
             return made;
         }
 
-        /// <summary>Notes that a value has a number less; returns whether it was the last one.</summary>
-        private bool IsLast(object value)
+        /// <summary>Notes that a value has one number fewer; returns whether it has none left.</summary>
+        private bool LosesLastNumber(object value)
         {
             if (holds == null)
                 return true;
@@ -473,8 +473,8 @@ namespace Kvlight
                 NativeApi.kvl_queue_dispose(Queue); // An iterator holds the cache, which still refers to the queue.
             GC.KeepAlive(held);
             held = null;
-            // What waits for the end continues elsewhere. Without a function that the end waits for, the thread pool is not needed, which other code
-            // may block.
+            // Serial runs this after the last call of Dropped and Removed. Without these functions the end must not need the thread pool, since other
+            // code may block every thread of it. In both cases, what waits for the end continues on another thread.
             if (reportsDrops)
                 Serial.Run(() => ended.TrySetResult(true));
             else
@@ -522,8 +522,8 @@ namespace Kvlight
                             asked.Ask(*(IntPtr*)(memory + NativeApi.Event.REQUEST));
                         break;
                     case NativeApi.EVENT_L2:
-                        if (owner.TryGetTarget(out IOwner server))
-                            server.AskSecondTier(*(IntPtr*)(memory + NativeApi.Event.L2_REQUEST));
+                        if (owner.TryGetTarget(out IOwner tierOwner))
+                            tierOwner.AskSecondTier(*(IntPtr*)(memory + NativeApi.Event.L2_REQUEST));
                         break;
                     case NativeApi.EVENT_CANCEL:
                         if (Hooks.Remove(id) is WeakReference<CancellationTokenSource> hook && hook.TryGetTarget(out CancellationTokenSource source))
@@ -531,7 +531,7 @@ namespace Kvlight
                         break;
                     case NativeApi.EVENT_DROP:
                         object dropped = Objects.Remove(id);
-                        if (dropped != null && !(dropped is Raised) && IsLast(dropped) && owner.TryGetTarget(out IOwner holder))
+                        if (dropped != null && !(dropped is Raised) && LosesLastNumber(dropped) && owner.TryGetTarget(out IOwner holder))
                             holder.Drop(dropped);
                         break;
                     case NativeApi.EVENT_REMOVAL:

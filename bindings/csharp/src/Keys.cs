@@ -39,8 +39,8 @@ namespace Kvlight
         /// <summary>Strings, in UTF-8. A string with half of a surrogate pair is refused, since UTF-8 has no form for it.</summary>
         public static readonly Keys<string> Strings = new Keys<string>(Utf8.Bytes, Utf8.Key);
 
-        /// <summary>Arrays of bytes. A dictionary compares arrays by identity, so the one that a provider returns must have the very arrays that it
-        /// was given as keys.</summary>
+        /// <summary>Arrays of bytes. A dictionary compares arrays by identity, so a provider must put the very arrays that it was given into the
+        /// dictionary that it returns.</summary>
         public static readonly Keys<byte[]> Bytes = new Keys<byte[]>(key => (byte[])key.Clone(), bytes => bytes);
 
         /// <summary>Numbers of 32 bits, as 4 bytes.</summary>

@@ -22,7 +22,7 @@ namespace Kvlight
         /// <summary>The keys as the library has them: the program may change those that it received, if they are arrays for example.</summary>
         private readonly List<byte[]> encoded = new List<byte[]>();
 
-        /// <summary>The request whose provider this request's provider runs inside of, on the same thread; null: none.</summary>
+        /// <summary>The request whose provider was running on this thread when it began to run this one's; null: none.</summary>
         private object outer;
 
         /// <summary>Called on the pump's thread.</summary>
@@ -73,7 +73,8 @@ namespace Kvlight
         /// <param name="key">The key; one that was not asked for is stored as well.</param>
         /// <param name="value">Its value; null: there is no such record.</param>
         /// <param name="terms">How long it is kept, its version and tags, and so on; null: no terms.</param>
-        /// <returns>Whether the answer was in time; one after the attempt timed out is stored nevertheless, unless something newer is.</returns>
+        /// <returns>Whether the answer was in time. One that comes after the attempt's timeout is stored nevertheless, unless something newer
+        /// is.</returns>
         public bool Resolve(K key, V value, Terms terms = null)
         {
             byte[] bytes = tasks.Keys.Bytes(key);
@@ -90,7 +91,8 @@ namespace Kvlight
         /// <returns>Whether the answer was in time.</returns>
         public bool Fail(K key, Exception error) => FailAt(Position(key), error);
 
-        /// <summary>Returns the stored entry of a key, expired or not. A provider can ask its source whether the record has changed since.</summary>
+        /// <summary>Returns the stored entry of a key, expired or not. With its version a provider can ask the source whether the record has
+        /// changed.</summary>
         /// <param name="key">One of the keys.</param>
         /// <returns>The value, its age and its version; null if the store has no entry for the key, or the request is finished.</returns>
         public Stale<V> Stale(K key)
@@ -201,8 +203,8 @@ namespace Kvlight
         [ThreadStatic]
         private static object running;
 
-        /// <summary>Whether this thread runs a provider of these Tasks that has the key still to answer. A wait for the key on this thread would
-        /// keep it from doing so.</summary>
+        /// <summary>Whether this thread runs a provider of `tasks` that is still to answer the key. It could not, if the thread waited for the
+        /// key.</summary>
         internal static bool IsAnswering(Tasks<K, V> tasks, K key)
         {
             for (var request = running as Request<K, V>; request != null; request = request.outer as Request<K, V>)

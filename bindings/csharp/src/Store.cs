@@ -251,8 +251,8 @@ namespace Kvlight
         /// <summary>Stores the entries of a saved file, except those whose key has an entry already. Entries that come before a damaged part of the
         /// file are stored.</summary>
         /// <param name="path">The file.</param>
-        /// <param name="decode">Returns the value that has the bytes; if it throws or returns null, or if the key of a value in the file is none of this
-        /// cache, the load fails with that exception. Keys that are known to be absent are not looked at.</param>
+        /// <param name="decode">Returns the value that has the bytes; if it throws or returns null, or if the bytes of its key are no key of this
+        /// cache's type, the load fails with that exception. Keys that are known to be absent are not checked.</param>
         /// <returns>The number of entries stored.</returns>
         public long Load(string path, Func<byte[], V> decode) => new Transfer().Load(this, path, decode ?? throw new ArgumentNullException(nameof(decode)));
 
