@@ -664,7 +664,7 @@ final class Faults {
                         try {
                             overflow(tasks, kind);
                         } catch (StackOverflowError e) {
-                            // What it was to do.
+                            // Expected: the calls must have given their passes back nevertheless.
                         }
                     }, "deep", 200_000 + i % 75 * 512);
                     deep.start();

@@ -28,7 +28,7 @@ import kvlight.Status;
 import kvlight.Tasks;
 import kvlight.Terms;
 
-/** Tags, versions, iteration, files, validators and listeners, the breaker, invalidation, progress, requests, statistics. */
+/** Tags, versions, fallbacks, iteration, files, limits, validators and listeners, the breaker, invalidation, progress, requests, statistics. */
 final class Features {
     private Features() {}
 

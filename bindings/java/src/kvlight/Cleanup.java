@@ -6,7 +6,7 @@ import java.lang.ref.WeakReference;
 
 /** Frees what the program has dropped without closing it. */
 final class Cleanup {
-    /** The cleaner in use. Only the actions that have not run refer to it strongly, so that its thread ends when there is none. */
+    /** The cleaner in use. Only the actions that have not run refer to it strongly, so that its thread ends when none is left. */
     private static WeakReference<Cleaner> current = new WeakReference<>(null);
 
     private Cleanup() {}

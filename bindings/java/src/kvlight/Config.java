@@ -194,8 +194,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     /**
      * What values cost: {@link #cacheCostLimit} limits the total. Without this function they cost 0, unless {@link Terms#cost} says otherwise.
      *
-     * @param function returns the cost of a value, in bytes, 0 or above; runs on the thread that stores the value. If it throws, or returns less, the
-     *         put fails, or the key that the provider has answered.
+     * @param function returns the cost of a value, in bytes, 0 or above; runs on the thread that stores the value. If it throws, or returns a
+     *         number below 0, the put fails, or the answer of the provider.
      * @return this
      */
     public Config<K, V> cost(ToLongFunction<? super V> function) {

@@ -21,7 +21,7 @@ import java.util.function.Consumer;
 final class Engine {
     private static final System.Logger LOG = System.getLogger("kvlight");
 
-    /** How many calls that run code of the program this thread is in, one inside the other. An engine cannot end before those into it return. */
+    /** How many calls of this thread, one inside the other, are running code of the program. Their engines cannot end before they return. */
     private static final ThreadLocal<int[]> PROGRAM_CALLS = ThreadLocal.withInitial(() -> new int[1]);
 
     /** The values and the provider's exceptions that the library holds. */
@@ -205,14 +205,14 @@ final class Engine {
         int status = NativeApi.kvl_value_new_object_on(queue, number, cost, 0, scratch.out(0));
         if (status < 0) {
             objects.remove(number);
-            isLast(value);
+            losesLastNumber(value);
             throw KvlightException.of(status, null, null);
         }
         return scratch.longAt(0);
     }
 
-    /** Notes that a value has a number less; returns whether it was the last one. */
-    private boolean isLast(Object value) {
+    /** Notes that a value has one number fewer; returns whether it has none left. */
+    private boolean losesLastNumber(Object value) {
         if (holds == null) {
             return true;
         }
@@ -265,7 +265,7 @@ final class Engine {
         }
     }
 
-    /** How many calls that run code of the program this thread is in. The caller counts its own there: close must not wait inside. */
+    /** The count in {@link #PROGRAM_CALLS}. A call that runs code of the program adds itself for that time: a close inside must not wait for it. */
     static int[] programCalls() {
         return PROGRAM_CALLS.get();
     }
@@ -424,7 +424,7 @@ final class Engine {
 
     private void reportDrop(Object object) {
         Store<?, ?> store = owner.get();
-        if (store != null && object != null && !(object instanceof Outcome.Raised) && isLast(object)) {
+        if (store != null && object != null && !(object instanceof Outcome.Raised) && losesLastNumber(object)) {
             store.drop(object);
         }
     }

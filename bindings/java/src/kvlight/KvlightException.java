@@ -1,8 +1,8 @@
 package kvlight;
 
 /**
- * An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException. If the provider had
- * failed before, say, a timeout, the exception of its last failed attempt is the cause.
+ * An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException. The cause is
+ * the exception of the last failed attempt before the fetch ended; null if no attempt had failed.
  */
 public final class KvlightException extends RuntimeException {
     private static final long serialVersionUID = 1;

@@ -21,7 +21,8 @@ public final class ManualClock {
     }
 
     /**
-     * Advances the clock. When it returns, everything that became due has been fired; results may still be on their way to their futures.
+     * Advances the clock. When this returns, everything that became due has happened in the library; the futures of the affected fetches may complete a
+     * moment later.
      *
      * @param ms milliseconds, 0 or above
      */

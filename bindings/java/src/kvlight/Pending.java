@@ -95,7 +95,7 @@ abstract class Pending<K, V> {
      */
     static final class Cancellable<T> extends CompletableFuture<T> {
         private volatile Pending<?, ?> pending;
-        /** The exception of a fetch that has failed. A get of a future throws the cause in place of a CompletionException. */
+        /** The exception of a fetch that has failed: {@link #get} loses it if it is a CompletionException, whose cause it throws instead. */
         private Throwable failure;
 
         Cancellable(Pending<?, ?> pending) {

@@ -14,7 +14,7 @@ final class Pools {
 
     /**
      * Runs callbacks: a pool of its own, since the common pool has one thread on a machine of two cores. It starts another thread whenever one of its
-     * threads waits for a future, without a lower limit: the future may need a thread of this pool to be completed.
+     * threads waits for a future, as many as a ForkJoinPool can have: the future may need a thread of this pool to be completed.
      */
     static final ForkJoinPool CALLBACKS = new ForkJoinPool(Math.max(2, Runtime.getRuntime().availableProcessors()), pool -> {
         var thread = ForkJoinPool.defaultForkJoinWorkerThreadFactory.newThread(pool);

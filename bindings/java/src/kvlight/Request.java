@@ -34,13 +34,13 @@ public final class Request<K, V> {
     private List<byte[]> encoded;
     private Map<ByteBuffer, Integer> positions;
     private Runnable onCancel;
-    /** The request whose provider this request's provider runs inside of, on the same thread; null: none. */
+    /** The request whose provider was running on this thread when it began to run this one's; null: none. */
     private Request<?, ?> outer;
 
     /** The request whose provider the thread is running. */
     private static final ThreadLocal<Request<?, ?>> RUNNING = new ThreadLocal<>();
 
-    /** The kvl_request_t, with the lock that a call with it holds. This object also frees the handle when the request is collected. */
+    /** The kvl_request_t. Each call with it holds this object's lock. This object also frees the handle when the request is collected. */
     private static final class Handle implements Runnable {
         private final Engine engine;
         private long request;
@@ -85,7 +85,7 @@ public final class Request<K, V> {
      *
      * @param key the key; one that was not asked for is stored as well
      * @param value its value; null: there is no such record
-     * @return whether the answer was in time; one after the attempt timed out is stored nevertheless, unless something newer is stored
+     * @return whether the answer was in time; one that comes after the attempt's timeout is stored nevertheless, unless something newer is
      */
     public boolean resolve(K key, V value) {
         return resolve(key, value, Terms.NONE);
@@ -97,7 +97,7 @@ public final class Request<K, V> {
      * @param key the key; one that was not asked for is stored as well
      * @param value its value; null: there is no such record
      * @param terms how long it is kept, its version and tags, and so on
-     * @return whether the answer was in time; one after the attempt timed out is stored nevertheless, unless something newer is stored
+     * @return whether the answer was in time; one that comes after the attempt's timeout is stored nevertheless, unless something newer is
      */
     public boolean resolve(K key, V value, Terms terms) {
         byte[] bytes = tasks.keys.bytes(key);
@@ -118,10 +118,10 @@ public final class Request<K, V> {
     }
 
     /**
-     * Returns the stored entry of a key, expired or not. With it a provider can ask its source whether the record has changed.
+     * Returns the stored entry of a key, expired or not. With its version a provider can ask the source whether the record has changed.
      *
      * @param key one of the keys
-     * @return the value, its age and its version; null if the store has no entry of the key, or the request is finished
+     * @return the value, its age and its version; null if the store has no entry for the key, or the request is finished
      */
     public Stale<V> stale(K key) {
         int at = position(key);
@@ -158,7 +158,7 @@ public final class Request<K, V> {
      * @param key one of the keys
      * @param terms the terms
      * @return whether the answer was in time
-     * @throws IllegalStateException if the store has no entry of the key
+     * @throws IllegalStateException if the store has no entry for the key
      */
     public boolean notModified(K key, Terms terms) {
         int at = position(key);
@@ -168,7 +168,7 @@ public final class Request<K, V> {
             long stated = packed == null ? 0 : packed.write(scratch);
             int status = call(request -> NativeApi.kvl_request_not_modified(request, at, stated));
             if (status == NativeApi.MISS) {
-                throw new IllegalStateException("kvlight: the store has nothing of the key " + key + " that could be unchanged");
+                throw new IllegalStateException("kvlight: notModified: the store has no entry for the key " + key);
             }
             return status == NativeApi.OK;
         } finally {
@@ -229,7 +229,7 @@ public final class Request<K, V> {
         Objects.requireNonNull(function, "function");
         synchronized (handle) {
             if (onCancel != null) {
-                throw new IllegalStateException("kvlight: a request has one function for its cancellation");
+                throw new IllegalStateException("kvlight: the request has a function for its cancellation already");
             }
             onCancel = function;
         }
@@ -315,8 +315,8 @@ public final class Request<K, V> {
     }
 
     /**
-     * Whether the thread runs a provider of these Tasks that has one of these keys still to answer. A wait for that key on this thread would keep it from
-     * doing so. `hasRead`: keys that are in the store have their answer already.
+     * Whether this thread runs a provider of {@code tasks} that is still to answer one of these keys. It could not, if the thread waited for that key.
+     * `hasRead`: keys that are in the store have their answer already.
      */
     static boolean isAnswering(Tasks<?, ?> tasks, List<byte[]> waited, boolean hasRead) {
         for (Request<?, ?> request = RUNNING.get(); request != null; request = request.outer) {

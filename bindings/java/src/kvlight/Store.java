@@ -124,7 +124,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      *
      * @param key the key
      * @param value the value; null: the key is known to be absent
-     * @return whether it was stored: the cache may have no room for it
+     * @return whether it was stored. If not, the key is invalid, or the cache has no room for it
      */
     public boolean put(K key, V value) {
         return put(key, value, Terms.NONE);
@@ -136,7 +136,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * @param key the key
      * @param value the value; null: the key is known to be absent
      * @param terms how long it is kept, under which condition it is stored, and so on
-     * @return whether it was stored
+     * @return whether it was stored. If not, the condition did not hold, the key is invalid, or the cache has no room for it
      */
     public boolean put(K key, V value, Terms terms) {
         byte[] bytes = keys.bytes(key);
@@ -262,7 +262,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     }
 
     /**
-     * Removes all entries with a tag. Running loads do not store an answer with it.
+     * Removes all entries with a tag. Running loads do not store answers with this tag.
      *
      * @param tag the tag
      * @return the number of entries
@@ -314,7 +314,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     /**
      * Changes the limits, and evicts what is beyond them.
      *
-     * @param capacity the most entries
+     * @param capacity the maximum number of entries
      * @param costLimit the highest total cost in bytes; -1: without a limit
      */
     public void resize(long capacity, long costLimit) {
@@ -398,8 +398,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * part of the file are stored.
      *
      * @param path the file
-     * @param decode returns the value that has the bytes; if it throws or returns null, or if the key of a value in the file is none of this cache,
-     *         the load fails with that exception; keys that are known to be absent are not looked at
+     * @param decode returns the value that has the bytes; if it throws or returns null, or if the bytes of its key are no key of this cache's
+     *         type, the load fails with that exception; keys that are known to be absent are not checked
      * @return the number of entries stored
      */
     public long load(Path path, Function<byte[], ? extends V> decode) {

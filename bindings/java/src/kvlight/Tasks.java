@@ -48,9 +48,9 @@ public final class Tasks<K, V> extends Store<K, V> {
     }
 
     private static Engine open(Config<?, ?> config, boolean answersOne, ExecutorService own) {
-        boolean isStated = !answersOne || config.get("batch.max_keys") != null;
+        boolean needsSingleKeys = answersOne && config.get("batch.max_keys") == null;
         Runnable atEnd = own == null ? () -> { } : own::shutdown;
-        return new Engine(config, isStated ? null : "batch.max_keys", atEnd);
+        return new Engine(config, needsSingleKeys ? "batch.max_keys" : null, atEnd);
     }
 
     /**
@@ -208,7 +208,7 @@ public final class Tasks<K, V> extends Store<K, V> {
     }
 
     /**
-     * Reloads keys in the background. The current values are served until then, and stay if the reload fails.
+     * Reloads keys in the background. Their current values are served until the new ones are there, and stay if the reload fails.
      *
      * @param keys the keys
      */
@@ -217,7 +217,7 @@ public final class Tasks<K, V> extends Store<K, V> {
     }
 
     /**
-     * Reloads keys in the background. The current values are served until then, and stay if the reload fails.
+     * Reloads keys in the background. Their current values are served until the new ones are there, and stay if the reload fails.
      *
      * @param keys the keys
      * @param options the settings of the reload; null: none
@@ -244,7 +244,7 @@ public final class Tasks<K, V> extends Store<K, V> {
         invalidate(bytesOf(copyOf(keys)), 0);
     }
 
-    /** Tells the cache that another process may have changed any key: everything leaves this process. */
+    /** Tells the cache that another process may have changed any key: all values leave this process. */
     public void invalidateAll() {
         invalidate(new byte[0][], NativeApi.INVALIDATE_F_ALL);
     }
@@ -297,7 +297,7 @@ public final class Tasks<K, V> extends Store<K, V> {
 
     /**
      * Closes the cache once all accepted work is done. Fetches that are still open after the given time end with {@link Status#ERR_CLOSED}. A later
-     * {@link #close} shortens the time.
+     * {@link #close} ends them at once.
      *
      * @param drainMs how long that may take, in milliseconds; -1: without a limit
      * @return a future that completes when all is freed

@@ -104,7 +104,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     }
 
     /**
-     * Returns these terms with tags in place of its own.
+     * Returns these terms with these tags and no others.
      *
      * @param tags names of groups to which the entry belongs
      * @return new terms
