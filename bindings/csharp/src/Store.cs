@@ -165,7 +165,7 @@ namespace Kvlight
         /// <returns>Whether there was an entry.</returns>
         public bool Touch(K key, long? ttlMs = null)
         {
-            if (ttlMs == 0 || ttlMs < NativeApi.TTL_DEFAULT)
+            if (ttlMs == 0 || ttlMs < NativeApi.TTL_NEVER)
                 throw KvlightException.Of(NativeApi.ERR_BAD_VALUE, $"kvlight: a new TTL is 1 ms or more, or Terms.Never, not {ttlMs}", null);
             return OnKey(key, (cache, at, length) => NativeApi.kvl_cache_touch(cache, (byte*)at, length, ttlMs ?? NativeApi.TTL_DEFAULT)) == NativeApi.OK;
         }

@@ -56,7 +56,7 @@ namespace Kvlight
         {
             if (terms == null)
                 return call(null);
-            Check(terms.TtlMs == null || terms.TtlMs >= NativeApi.TTL_DEFAULT, $"TtlMs is 0 or above, or Never, not {terms.TtlMs}");
+            Check(terms.TtlMs == null || terms.TtlMs >= NativeApi.TTL_NEVER, $"TtlMs is 0 or above, or Never, not {terms.TtlMs}");
             Check(terms.Priority == null || !double.IsNaN(terms.Priority.Value), "Priority is a number");
             Check(terms.StaleTtlMs == null || terms.StaleTtlMs >= NativeApi.STALE_NEVER, $"StaleTtlMs is 0 or above, or -1, not {terms.StaleTtlMs}");
             Check(terms.Condition >= Condition.Always && terms.Condition <= Condition.IfPresent, $"Condition is none of its values: {terms.Condition}");

@@ -390,7 +390,7 @@ internal static class Faults
             var clock = new ManualClock();
             using (Tasks<string, string> tasks = Scenarios.Users(new Config<string, string>(Keys.Strings) { Clock = clock }))
             {
-                Refused("TtlMs", () => tasks.Put("a", "A", new Terms { TtlMs = -5 }));
+                Refused("TtlMs", () => tasks.Put("a", "A", new Terms { TtlMs = -2 }));
                 Refused("StaleTtlMs", () => tasks.Put("a", "A", new Terms { StaleTtlMs = -2 }));
                 Refused("Priority", () => tasks.Put("a", "A", new Terms { Priority = double.NaN }));
                 Refused("Cost", () => tasks.Put("a", "A", new Terms { Cost = -3 }));
@@ -404,6 +404,7 @@ internal static class Faults
                 Refused("-5", () => clock.Advance(-5));
                 Refused("-1", () => new ManualClock(-1));
                 Refused("TTL", () => tasks.Touch("a", 0));
+                Refused("TTL", () => tasks.Touch("a", -2));
                 Refused("share", () => tasks.Trim(1.5));
                 Refused("-1", () => tasks.TrimTo(-1));
                 Refused("capacity", () => tasks.Resize(-1));
