@@ -147,12 +147,22 @@ namespace Kvlight
     /// any number of fetches, by any thread, as long as nobody changes it.</summary>
     public sealed unsafe class FetchOptions : FetchSettings
     {
+        private long progressStep = 1;
+
         /// <summary>Receives the progress of a batch: how many keys are settled, how many of these failed, and how many keys there are. Runs on the
         /// thread pool, one call at a time; the task of the fetch completes after the last call, unless its token is cancelled.</summary>
         public Action<long, long, long> Progress { get; set; }
 
-        /// <summary>Progress is reported each time at least this many more keys are settled, and when all are.</summary>
-        public long ProgressStep { get; set; } = 1;
+        /// <summary>Progress is reported each time at least this many more keys are settled, and when all are; 1 or more.</summary>
+        public long ProgressStep
+        {
+            get => progressStep;
+            set
+            {
+                KvlightException.CheckArgument(value >= 1, $"a step of progress is 1 or more, not {value}");
+                progressStep = value;
+            }
+        }
 
         /// <summary>Whether these options change nothing.</summary>
         internal static bool AreNone(FetchOptions options) => options == null || (options.IsEmpty && options.Progress == null);

@@ -409,6 +409,7 @@ internal static class Faults
                 Refused("-1", () => tasks.TrimTo(-1));
                 Refused("capacity", () => tasks.Resize(-1));
                 Refused("drain", () => tasks.CloseAsync(-2));
+                Refused("-1", () => new FetchOptions { ProgressStep = -1 });
                 var options = new FetchOptions();
                 options.Set("timeout_ms\0x", 5);
                 Refused("NUL", () => tasks.FetchAsync("a", options).Wait());
