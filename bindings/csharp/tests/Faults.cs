@@ -682,12 +682,19 @@ internal static class Faults
         return 0;
     }
 
-    internal static int FetchOnAllThreadsOfThePool()
+    /// <summary>Limits the thread pool of this process to a few threads; returns their number. No limit may be below the number of processors.</summary>
+    private static int ShrinkPool()
     {
         int most = 4;
         ThreadPool.SetMinThreads(1, 1);
         if (!ThreadPool.SetMaxThreads(most, most))
             ThreadPool.SetMaxThreads(most = Environment.ProcessorCount, most);
+        return most;
+    }
+
+    internal static int FetchOnAllThreadsOfThePool()
+    {
+        int most = ShrinkPool();
         using (Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config()))
         {
             var answers = new BlockingCollection<string>();
@@ -708,10 +715,7 @@ internal static class Faults
 
     internal static int DisposeWhileThePoolIsFull()
     {
-        ThreadPool.SetMinThreads(1, 1);
-        int most = 4;
-        if (!ThreadPool.SetMaxThreads(most, most))
-            ThreadPool.SetMaxThreads(most = Environment.ProcessorCount, most);
+        int most = ShrinkPool();
         Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config());
         Tap.Equal(tasks.Fetch("a"), "user a", "value");
         for (int i = 0; i < 2 * most; i++)
