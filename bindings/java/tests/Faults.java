@@ -363,16 +363,19 @@ final class Faults {
         tap.test("f21 a provider that refreshes a key may fetch it beside others", () -> {
             AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
             CompletableFuture<List<String>> seen = new CompletableFuture<>();
+            CompletableFuture<List<String>> seenWithOptions = new CompletableFuture<>();
             try (Tasks<String, String> tasks = Scenarios.config().loadOne(key -> {
                 if (key.equals("a")) {
                     seen.complete(self.get().fetchAllWait(List.of("a", "z")));
+                    seenWithOptions.complete(self.get().fetchAll(List.of("a", "y"), new FetchOptions().timeoutMs(60_000)).join());
                 }
                 return key.toUpperCase();
             })) {
                 self.set(tasks);
                 tasks.put("a", "old");
                 tasks.refresh(List.of("a"));
-                Tap.equal(seen.get(60, java.util.concurrent.TimeUnit.SECONDS), List.of("old", "Z"), "the values");
+                Tap.equal(seen.get(60, TimeUnit.SECONDS), List.of("old", "Z"), "the values");
+                Tap.equal(seenWithOptions.get(60, TimeUnit.SECONDS), List.of("old", "Y"), "the values with options");
             }
         });
         tap.test("f21 hundreds of callbacks may wait for fetches at the same time", () -> {

@@ -39,7 +39,8 @@ abstract class Pending<K, V> {
 
     final synchronized void begin(long handle, FetchOptions options) {
         this.handle = handle;
-        hasRead = options == null && tasks.engine.readsStoreFirst();
+        // Of all options, only `read` can keep a fetch from reading the store.
+        hasRead = tasks.engine.readsStoreFirst() && (options == null || options.get("read") == null);
         progress = options == null ? null : options.progress();
         order = progress == null ? null : newSerialExecutor();
     }
