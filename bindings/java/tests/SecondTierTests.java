@@ -9,6 +9,10 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import kvlight.Config;
 import kvlight.Keys;
 import kvlight.Request;
@@ -185,6 +189,29 @@ final class SecondTierTests {
                 tasks.put("c", new StringBuilder("stays here"));
                 Tap.busyUntil(() -> reported.stream().anyMatch(error -> error.getMessage().equals("encode")));
                 Tap.equal(tasks.get("c").toString(), "stays here", "a value of which no bytes can be made");
+            }
+        });
+        tap.test("t06 a handler of failures may wait for a fetch", () -> {
+            AtomicReference<Tasks<String, StringBuilder>> self = new AtomicReference<>();
+            AtomicInteger jobs = new AtomicInteger();
+            CompletableFuture<String> waited = new CompletableFuture<>();
+            Config<String, StringBuilder> config = config(new MemoryTier()).failureHandler(error -> {
+                try {
+                    waited.complete(self.get().fetch("b").get(20, TimeUnit.SECONDS).toString());
+                } catch (Exception e) {
+                    waited.completeExceptionally(e);
+                }
+            }).executor(job -> {
+                if (jobs.getAndIncrement() == 0) {
+                    throw new RejectedExecutionException("busy");
+                }
+                new Thread(job).start();
+            });
+            try (Tasks<String, StringBuilder> tasks = rows(config)) {
+                self.set(tasks);
+                CompletableFuture<StringBuilder> fetched = tasks.fetch("a");
+                Tap.equal(waited.get(60, TimeUnit.SECONDS), "row b", "the handler's");
+                Tap.equal(fetched.get(60, TimeUnit.SECONDS).toString(), "row a", "the provider's");
             }
         });
         tap.test("t07 a removal that fails is repeated with all its keys, even if the tier has emptied the list", () -> {

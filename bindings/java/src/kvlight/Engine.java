@@ -277,6 +277,15 @@ final class Engine {
         CallbackJob.execute(callbacks, job);
     }
 
+    /** Reports an exception from the pump, on the executor for callbacks: the handler of failures may wait for a fetch. */
+    void reportFromPump(Throwable error) {
+        try {
+            serial.execute(() -> report(error));
+        } catch (Throwable e) {
+            report(error); // Out of memory, for example: the pump must go on.
+        }
+    }
+
     /** Reports an exception of the program's code that no caller receives. */
     void report(Throwable error) {
         try {
@@ -400,7 +409,7 @@ final class Engine {
             }
         } catch (Throwable e) {
             // Out of memory, for example: this event is lost, but not those that follow.
-            report(e);
+            reportFromPump(e);
         }
     }
 

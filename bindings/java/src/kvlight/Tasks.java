@@ -341,7 +341,7 @@ public final class Tasks<K, V> extends Store<K, V> {
         try {
             providers.execute(request::serve);
         } catch (Throwable e) {
-            engine.report(e);
+            engine.reportFromPump(e);
             request.giveUp(); // The executor was shut down, or there are no threads.
         }
     }
