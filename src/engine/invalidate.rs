@@ -41,7 +41,7 @@ impl Core {
                         Outdated::Expired => self.store.expire(key, &self.clock, left),
                     });
                     if fate == Outdated::Expired && ended.is_ok_and(|was_alive| was_alive) {
-                        // The entry's grace begins. When the grace ends is not known here: 0 makes the timer look at once.
+                        // The entry's grace begins. Its end is not known here, so 0 makes the timer look for it at once.
                         cx.store.ends = Millis::default();
                     }
                     result = result.and(ended.map(|_| ()).map_err(|_| Status::ERR_PANIC));

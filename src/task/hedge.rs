@@ -13,7 +13,7 @@ pub enum Hedge {
     None,
     /// The request is handed out once more when this deadline fires.
     Due(DeadlineId),
-    /// This other request repeats the open keys of the request.
+    /// The request has been hedged: the request with this id repeats its open keys.
     By(RequestId),
     /// The request is a hedge: it repeats keys of another request. `indexes`: their indexes in that request, ascending. `won`: whether the
     /// hedge answered one of them first, or took over one that failed in the other request.
@@ -171,7 +171,7 @@ mod tests {
     fn r09_only_a_share_of_the_requests_is_hedged() {
         let mut hedging = hedging(5, 0.0, 0.05);
         assert_eq!(hedging.delay(), Some(Duration::from_millis(5)));
-        assert!(!hedging.take_credit(), "no request pays for it yet");
+        assert!(!hedging.take_credit(), "no request has earned credit for a hedge yet");
         let mut hedged = 0;
         for _ in 0..1_000 {
             hedging.note_request();

@@ -13,8 +13,8 @@ pub struct Language {
     pub extensions: &'static [&'static str],
     /// The words that stand before the name of a test in its definition.
     pub definers: &'static [&'static str],
-    /// The folders with the programs that its blocks in documents quote. Its own tests run those programs, since its toolchain is not
-    /// installed everywhere. Empty: its blocks are complete programs, which `docs.rs` runs.
+    /// The folders of the programs that this language's blocks in documents quote; the language's own tests run them, since most toolchains
+    /// are not installed everywhere. Empty: the blocks are complete programs, which `tests/rust/docs.rs` compiles and runs.
     pub quoted: &'static [&'static str],
     /// The files or folders of its sources, and the name of the file among them that is the generated list of all functions; "" if there is none.
     pub sources: (&'static [&'static str], &'static str),

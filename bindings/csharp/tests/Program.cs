@@ -1,8 +1,9 @@
 using System;
 using System.Reflection;
 
-/// <summary>Runs the tests that the argument names, by default the scenarios. Faults runs "twice", "bytes", "crowd", "full", "exit" and "leave" in
-/// processes of their own.</summary>
+/// <summary>Runs the tests that the first argument names: "scenarios" (the default), "features", "tier" or "leak"; any other word runs those of the
+/// class Faults. "twice", "bytes", "crowd", "full", "exit" and "leave" are no tests: Faults starts this program again with one of them, to have a
+/// process for it.</summary>
 internal static class Program
 {
     private static int Main(string[] arguments)
@@ -41,7 +42,7 @@ internal static class Program
         return tap.Run(null);
     }
 
-    /// <summary>The name and the version of the runtime, which Mono has in a class of its own.</summary>
+    /// <summary>The name and the version of the runtime. Mono tells its version only by its internal class Mono.Runtime.</summary>
     private static string Runtime()
     {
         MethodInfo name = Type.GetType("Mono.Runtime")?.GetMethod("GetDisplayName", BindingFlags.NonPublic | BindingFlags.Static);

@@ -85,7 +85,7 @@ fn f10_an_attempt_timeout_is_retried_and_frees_the_slot() {
 }
 
 #[test]
-fn f10_a_late_answer_settles_its_flight_in_any_attempt() {
+fn f10_a_late_answer_settles_its_flight_while_a_later_attempt_runs() {
     let mut harness = Harness::with(timeout_and_retries(10, 1));
     let waiter = harness.fetch("k");
     harness.advance(10);

@@ -49,12 +49,14 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var refreshAge: Duration?
     /// The pause after a failed refresh until the next one.
     public var refreshRetry = Duration.seconds(1)
-    /// The maximum part of the time until a refresh, 0 to 1, by which the refresh comes earlier. The part is random for each element, so
-    /// that elements that were stored together are not reloaded together.
+    /// The largest share, 0 to 1, by which the time until a refresh is shortened. The share is drawn at random for each element, so that
+    /// elements that were stored together are not reloaded together.
     public var refreshJitter = 0.0
-    /// Whether a timer frees the memory of expired entries. Without a timer each write frees a few of them.
+    /// Whether a timer frees the memory of expired entries of a ``MemoryCache``; without it, each write frees a few of them.
+    /// ``KVLightTasks`` always has the timer.
     public var usesTimer = true
-    /// The seed of hashing and jitter, to make tests repeatable; `nil` is a random one.
+    /// The seed of the jitter of TTLs, refreshes and retries, to make tests repeatable; `nil` chooses one at random. Hashing does not use
+    /// it.
     public var seed: Int?
     public var hash = Hash.fast
     public var evictionPolicy = EvictionPolicy.leastRecentlyUsed
@@ -66,8 +68,8 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var keyValidator: (@Sendable (K) -> Bool)?
     /// The cost of an element, in bytes; by default its own size, without the memory that it points to.
     public var cost: (@Sendable (Element) -> Int)?
-    /// Called for each element that has left the store or was not stored: for an engine, and for an element that the timer removes, on a
-    /// thread of the library; otherwise inside the call that removed the element.
+    /// Called for each element that has left the store or was not stored. For ``KVLightTasks``, and when the timer removes the element, it
+    /// runs on a thread of the library; otherwise inside the call that removed the element.
     ///
     /// The thread of an engine also delivers its results, timeouts and cancellations, so a slow listener, or a slow `deinit` of an element,
     /// delays them all: hand slow work to a queue of your own. Writers wait when too many removals have not been reported.
