@@ -22,7 +22,8 @@ namespace Kvlight
         /// <summary>A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the
         /// thread pool. It is not called for a Tasks or a Cache that was collected without Dispose, nor for a value that the second tier or an
         /// enumerator is still using when everything is freed. A value that is stored several times, such as one that is put under two keys, or that the
-        /// provider returns again, is reported once, when none of its entries is left. That is decided by identity, not by Equals.</summary>
+        /// provider returns again, is reported once, when none of its entries is left. That is decided by identity, not by Equals. It must be as fast as
+        /// the writers on average: the values that wait for it take up memory without a limit.</summary>
         public Action<V> Dropped { get; set; }
 
         /// <summary>A function that is called once for each entry that has left the cache, with its key, its value, and the cause; the value is null

@@ -53,7 +53,12 @@ namespace Kvlight
         [ThreadStatic]
         private static int lent;
 
+        /// <summary>How many providers and functions of Serial this thread is running, of any engine. They never wait for a pump.</summary>
+        [ThreadStatic]
+        internal static int Callbacks;
+
         private readonly Gate gate = new Gate();
+        private readonly Backlog backlog = new Backlog();
         private readonly Action<Exception> failed;
 
         /// <summary>Whether the program has a function Dropped or Removed: then the end waits for its calls.</summary>
@@ -243,10 +248,35 @@ namespace Kvlight
             }
         }
 
+        /// <summary>Waits, if too many values that the library has dropped are still to be read from the queue. Called before a write, outside the
+        /// gate, for which the pump may wait. In the program's functions this does not wait.</summary>
+        internal void AwaitDrops()
+        {
+            if (backlog.IsFull && Callbacks == 0 && lent == 0 && Thread.CurrentThread != pump)
+                backlog.Await(() => isOpen);
+        }
+
+        /// <summary>Counts a value that may be dropped, and puts a mark into the queue now and then. Called inside the gate.</summary>
+        private void Count(long cost)
+        {
+            if (!backlog.IsDue(cost) || !backlog.Begin(NativeApi.kvl_cache_capacity(Cache), NativeApi.kvl_cache_cost_limit(Cache)))
+                return;
+            long number = Objects.Add(Backlog.Mark);
+            IntPtr mark;
+            if (NativeApi.kvl_value_new_object_on(Queue, (IntPtr)number, 0, IntPtr.Zero, &mark) < 0)
+            {
+                Objects.Remove(number);
+                backlog.End();
+                return;
+            }
+            NativeApi.kvl_value_release(mark);
+        }
+
         /// <summary>Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the library dropped
         /// it.</summary>
         internal IntPtr NewValue(object value, long cost)
         {
+            Count(cost);
             if (value == null)
                 return NativeApi.kvl_value_null();
             if (holds != null)
@@ -297,6 +327,7 @@ namespace Kvlight
             byte[] message = Encoding.UTF8.GetBytes(Lend(() => MessageOf(exception)));
             uint flags = exception is PermanentException ? (uint)NativeApi.ERROR_F_PERMANENT : 0;
             flags |= exception is GoneException ? (uint)NativeApi.ERROR_F_NO_STALE : 0;
+            Count(0);
             long number = Objects.Add(new Raised(exception));
             IntPtr made;
             fixed (byte* text = message)
@@ -531,7 +562,9 @@ namespace Kvlight
                         break;
                     case NativeApi.EVENT_DROP:
                         object dropped = Objects.Remove(id);
-                        if (dropped != null && !(dropped is Raised) && LosesLastNumber(dropped) && owner.TryGetTarget(out IOwner holder))
+                        if (dropped == Backlog.Mark)
+                            backlog.End();
+                        else if (dropped != null && !(dropped is Raised) && LosesLastNumber(dropped) && owner.TryGetTarget(out IOwner holder))
                             holder.Drop(dropped);
                         break;
                     case NativeApi.EVENT_REMOVAL:
@@ -632,6 +665,7 @@ namespace Kvlight
                     job = jobs.Dequeue();
                 }
                 runner = Thread.CurrentThread;
+                Engine.Callbacks++;
                 try
                 {
                     job();
@@ -642,6 +676,7 @@ namespace Kvlight
                 }
                 finally
                 {
+                    Engine.Callbacks--;
                     runner = null;
                 }
             }

@@ -191,12 +191,14 @@ namespace Kvlight
         {
             outer = running;
             running = this;
+            Engine.Callbacks++;
         }
 
         internal void LeaveProvider()
         {
             running = outer;
             outer = null;
+            Engine.Callbacks--;
         }
 
         /// <summary>The request whose provider this thread is running.</summary>
@@ -301,6 +303,7 @@ namespace Kvlight
 
         private bool Answer(V value, long cost, Terms terms, Func<IntPtr, IntPtr, IntPtr, int> answer)
         {
+            tasks.Engine.AwaitDrops();
             tasks.Engine.Enter();
             try
             {
@@ -324,6 +327,7 @@ namespace Kvlight
         {
             if (error == null)
                 throw new ArgumentNullException(nameof(error));
+            tasks.Engine.AwaitDrops();
             tasks.Engine.Enter();
             try
             {

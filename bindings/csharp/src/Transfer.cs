@@ -47,6 +47,8 @@ namespace Kvlight
             {
                 if (failure != null)
                     return IntPtr.Zero;
+                if (!isSave)
+                    store.Engine.AwaitDrops();
                 try
                 {
                     return Engine.Lend(() => conversion(entry));

@@ -60,6 +60,42 @@ internal static class Faults
     private static object Hidden(object owner, string name) =>
         owner.GetType().GetField(name, Any)?.GetValue(owner) ?? owner.GetType().GetProperty(name, Any).GetValue(owner);
 
+    /// <summary>A scheduler that, before it starts a task, waits for a lock of the test.</summary>
+    private sealed class Locked : TaskScheduler
+    {
+        internal readonly ManualResetEventSlim Asked = new ManualResetEventSlim(false);
+
+        protected override void QueueTask(Task task)
+        {
+            Asked.Set();
+            lock (this)
+                new Thread(() => TryExecuteTask(task)).Start();
+        }
+
+        protected override bool TryExecuteTaskInline(Task task, bool wasQueued) => false;
+
+        protected override IEnumerable<Task> GetScheduledTasks() => Enumerable.Empty<Task>();
+    }
+
+    /// <summary>The largest number of objects that the package's table has ever had.</summary>
+    private static int MostObjects<V>(Store<string, V> store) => (int)Hidden(Hidden(Hidden(store, "Engine"), "Objects"), "places");
+
+    /// <summary>Puts from several threads at the same time.</summary>
+    private static void PutFrom(int writers, Action<int> put)
+    {
+        Thread[] threads = Enumerable.Range(0, writers).Select(n => new Thread(() =>
+        {
+            for (int i = n; i < ManyPuts; i += writers)
+                put(i);
+        })).ToArray();
+        foreach (Thread thread in threads)
+            thread.Start();
+        foreach (Thread thread in threads)
+            thread.Join();
+    }
+
+    private const int ManyPuts = 40000;
+
     internal static void Add(Tap tap)
     {
         tap.Test("functions that throw harm nothing else", () =>
@@ -603,6 +639,80 @@ internal static class Faults
                 Tap.Check(references.Count(reference => reference.IsAlive) >= cache.Count, "objects in the store");
                 cache.Clear();
                 Tap.CollectedUntil(() => references.Count(reference => reference.IsAlive) <= 2, "removed objects stay");
+            }
+        });
+        tap.Test("s11a s20 values that writers replace and evict do not pile up", () =>
+        {
+            const int Most = 1300; // 1,024, 100 in the cache, and a few in calls.
+            string file = Path.GetTempFileName();
+            var config = new Config<string, string>(Keys.Strings) { CacheCapacity = 100 };
+            using (Cache<string, string> evicts = config.Cache(), replaces = config.Cache(), loads = config.Cache())
+            using (Cache<string, string> saves = new Config<string, string>(Keys.Strings) { CacheCapacity = ManyPuts }.Cache())
+            {
+                PutFrom(4, i => evicts.Put("key " + i, "value"));
+                Tap.Check(MostObjects(evicts) <= Most, "evicted: " + MostObjects(evicts));
+                PutFrom(2, i => replaces.Put("key", "value"));
+                Tap.Check(MostObjects(replaces) <= Most, "replaced: " + MostObjects(replaces));
+                PutFrom(1, i => saves.Put("key " + i, "value"));
+                saves.Save(file, value => new byte[1]);
+                loads.Load(file, bytes => "loaded");
+                Tap.Check(MostObjects(loads) <= Most, "loaded: " + MostObjects(loads));
+            }
+            File.Delete(file);
+            config = new Config<string, string>(Keys.Strings) { CacheCapacity = ManyPuts, CacheCostLimit = 100000, CacheShards = 1, Cost = value => 1000 };
+            using (Cache<string, string> costly = config.Cache())
+            {
+                PutFrom(4, i => costly.Put("key " + i, "value"));
+                Tap.Check(MostObjects(costly) <= 300, "evicted because of their cost: " + MostObjects(costly));
+            }
+            using (Tasks<string, string> extra = new Config<string, string>(Keys.Strings) { CacheCapacity = 100 }.Provide(async request =>
+            {
+                await Task.Yield();
+                PutFrom(2, i => request.Resolve("key " + i, "value"));
+                request.Finish();
+            }))
+            {
+                extra.Fetch("a");
+                Tap.Check(MostObjects(extra) <= Most, "answered: " + MostObjects(extra));
+            }
+        });
+        tap.Test("l01 l03 a function of the program that puts, or holds up a put, waits for nothing", () =>
+        {
+            Tasks<string, string> self = null;
+            int dropped = 0;
+            var config = new Config<string, string>(Keys.Strings)
+            {
+                CacheCapacity = 16,
+                Dropped = value => Tap.Check(Interlocked.Increment(ref dropped) > 20000 || self.Put("of Dropped " + dropped, "value " + dropped), "put"),
+                Removed = (key, value, cause) => Tap.Check(dropped > 20000 || self.Put("of Removed " + dropped, "value " + dropped), "put"),
+            };
+            self = config.Load(keys =>
+            {
+                for (int i = 0; i < 5000; i++)
+                    self.Put("of the provider " + i, "value " + i);
+                return new Dictionary<string, string> { { "a", "A" } };
+            });
+            Task<string> fetched = self.FetchAsync("a");
+            Tap.Check(fetched.Wait(60000), "the provider waits");
+            Tap.BusyUntil(() => Volatile.Read(ref dropped) > 20000);
+            Task disposed = Task.Run(() => self.Dispose());
+            Tap.Check(disposed.Wait(60000), "Dispose waits");
+            var scheduler = new Locked();
+            using (Tasks<string, string> tasks = Scenarios.Users(new Config<string, string>(Keys.Strings) { CacheCapacity = 16, Scheduler = scheduler }))
+            {
+                var writer = new Thread(() =>
+                {
+                    lock (scheduler)
+                    {
+                        fetched = tasks.FetchAsync("a");
+                        scheduler.Asked.Wait();
+                        for (int i = 0; i < 5000; i++)
+                            tasks.Put("key " + i, "value");
+                    }
+                });
+                writer.Start();
+                Tap.Check(writer.Join(20000), "the writer waits for the scheduler, which waits for it");
+                Tap.Equal(fetched.Result, "user a", "the value");
             }
         });
         tap.Test("300 engines open and close, one after the other", () =>
