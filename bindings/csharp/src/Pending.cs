@@ -123,7 +123,7 @@ namespace Kvlight
             int status = Outcome.StatusOf(result);
             if (status < 0)
             {
-                Exception error = Outcome.ErrorOf(Engine.Objects, result);
+                Exception error = Outcome.FreshErrorOf(Engine.Objects, result);
                 End(() => Source.TrySetException(error));
                 return;
             }

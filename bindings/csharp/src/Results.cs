@@ -8,11 +8,13 @@ namespace Kvlight
     /// <typeparam name="V">The type of the values.</typeparam>
     public sealed class Result<K, V>
     {
-        internal Result(K key, V value, Exception error, Status status, Source source, int attempts, long ageMs, long ttlLeftMs, bool isStale)
+        private readonly ExceptionDispatchInfo error;
+
+        internal Result(K key, V value, ExceptionDispatchInfo error, Status status, Source source, int attempts, long ageMs, long ttlLeftMs, bool isStale)
         {
             Key = key;
             Value = value;
-            Error = error;
+            this.error = error;
             Status = status;
             Source = source;
             Attempts = attempts;
@@ -32,7 +34,7 @@ namespace Kvlight
 
         /// <summary>The exception, if the key failed: the provider's own, or a KvlightException. If IsStale, the exception with which the load
         /// failed, or null if the load took too long (StaleTimeoutMs).</summary>
-        public Exception Error { get; }
+        public Exception Error => error?.SourceException;
 
         /// <summary>Status.Value, Null, Miss, InvalidKey, or the status of the error.</summary>
         public Status Status { get; }
@@ -58,7 +60,7 @@ namespace Kvlight
         public V OrThrow()
         {
             if (Status < 0)
-                ExceptionDispatchInfo.Capture(Error).Throw();
+                error.Throw();
             return Value;
         }
     }
@@ -87,11 +89,13 @@ namespace Kvlight
     /// <summary>A provider's exception in Engine.Objects; the type tells it from the values there.</summary>
     internal sealed class Raised
     {
-        internal readonly Exception Exception;
+        /// <summary>The exception and its stack trace when it came. Whoever throws the exception adds to its trace, so a remembered error would
+        /// otherwise grow with each fetch.</summary>
+        internal readonly ExceptionDispatchInfo Error;
 
         internal Raised(Exception exception)
         {
-            Exception = exception;
+            Error = ExceptionDispatchInfo.Capture(exception);
         }
     }
 
@@ -102,10 +106,27 @@ namespace Kvlight
 
         internal static V ValueOf<V>(ObjectTable objects, byte* result) => (V)objects.Find(*(long*)(result + NativeApi.Result.OBJECT));
 
-        internal static Exception ErrorOf(ObjectTable objects, byte* result)
+        /// <summary>The error of a result, or null.</summary>
+        internal static ExceptionDispatchInfo ErrorOf(ObjectTable objects, byte* result)
         {
             IntPtr error = *(IntPtr*)(result + NativeApi.Result.ERROR);
             return error == IntPtr.Zero ? null : Error(objects, error);
+        }
+
+        /// <summary>The error of a result, for a task, which takes the exception's trace as it is: gives the exception the trace that it had when it
+        /// came, which only throwing it does.</summary>
+        internal static Exception FreshErrorOf(ObjectTable objects, byte* result)
+        {
+            ExceptionDispatchInfo error = ErrorOf(objects, result);
+            try
+            {
+                error.Throw();
+            }
+            catch (Exception)
+            {
+                // It is returned.
+            }
+            return error.SourceException;
         }
 
         internal static Result<K, V> Read<K, V>(ObjectTable objects, byte* result, K key)
@@ -124,13 +145,14 @@ namespace Kvlight
         }
 
         /// <summary>The exception for a kvl_error_t: the provider's own, or a KvlightException.</summary>
-        private static Exception Error(ObjectTable objects, IntPtr error)
+        private static ExceptionDispatchInfo Error(ObjectTable objects, IntPtr error)
         {
             if (objects.Find(NativeApi.kvl_error_object(error).ToInt64()) is Raised raised)
-                return raised.Exception;
+                return raised.Error;
             IntPtr cause = NativeApi.kvl_error_cause(error);
             string message = Utf8.Text(NativeApi.kvl_error_message(error));
-            return KvlightException.Of(NativeApi.kvl_error_status(error), message, cause == IntPtr.Zero ? null : Error(objects, cause));
+            Exception inner = cause == IntPtr.Zero ? null : Error(objects, cause).SourceException;
+            return ExceptionDispatchInfo.Capture(KvlightException.Of(NativeApi.kvl_error_status(error), message, inner));
         }
     }
 }

@@ -641,6 +641,27 @@ internal static class Faults
                 Tap.CollectedUntil(() => references.Count(reference => reference.IsAlive) <= 2, "removed objects stay");
             }
         });
+        tap.Test("r13 s20 the trace of a remembered error does not grow", () =>
+        {
+            var config = new Config<string, string>(Keys.Strings) { CacheErrorTtlMs = 600000 };
+            using (Tasks<string, string> tasks = config.Load(keys => throw new IOException("down")))
+            {
+                Result<string, string> held = tasks.ResultsAsync(new[] { "a" }).Result[0];
+                foreach (Action call in new Action[]
+                {
+                    () => tasks.Fetch("a"),
+                    () => tasks.FetchAllAsync(new[] { "a", "a" }).GetAwaiter().GetResult(),
+                    () => tasks.ResultsAsync(new[] { "a" }).Result[0].OrThrow(),
+                    () => held.OrThrow(),
+                })
+                {
+                    int first = Tap.Thrown<IOException>("a first call", call).StackTrace.Length;
+                    for (int i = 0; i < 20; i++)
+                        Tap.Equal(Tap.Thrown<IOException>("a later call", call).StackTrace.Length, first, "the length of the trace");
+                }
+                Tap.Check(held.Error.StackTrace.Contains("<Lives>"), "where the provider threw it: " + held.Error.StackTrace);
+            }
+        });
         tap.Test("s11a s20 values that writers replace and evict do not pile up", () =>
         {
             const int Most = 1300; // 1,024, 100 in the cache, and a few in calls.
