@@ -142,6 +142,10 @@ class TierRequest {
       if (typeof ttl_left_ms !== 'number' || Number.isNaN(ttl_left_ms)) {
         throw new TypeError(`kvlight: \`ttl_left_ms\` is a number of milliseconds, not ${kindOf(ttl_left_ms)}`);
       }
+      if (ttl_left_ms < 0 && !Number.isInteger(ttl_left_ms)) {
+        // Rounded down, a time that has just passed would be -1: an entry that does not expire.
+        throw new RangeError(`kvlight: \`ttl_left_ms\` is a time that is left, K.TTL_NEVER or K.L2_TTL_UNKNOWN, not ${ttl_left_ms}`);
+      }
       return this.#hit(i, data, Math.min(Math.floor(ttl_left_ms), Number.MAX_SAFE_INTEGER), token);
     }
     return isLeased ? this.#tell(native.tierLeased, i) : this.#tell(native.tierMiss, i, token);

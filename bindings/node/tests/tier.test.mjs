@@ -190,6 +190,24 @@ WRONG.forEach((answer, nth) =>
   }),
 );
 
+test('l09_a_time_that_has_just_passed_does_not_make_an_entry_live_on', async () => {
+  const secondTier = new Memory();
+  const writer = new Tasks({ provider: () => ({}), secondTier, ...PATIENT });
+  writer.put('k', bytes('shared'));
+  await until(() => secondTier.has('k'));
+  await writer.close();
+  const [[, entry]] = await secondTier.read(['k']);
+  for (const ttl_left_ms of [-0.5, -1.5]) {
+    secondTier.read = () => new Map([['k', { ...entry, ttl_left_ms }]]);
+    const warnings = await warned(async () => {
+      const tasks = new Tasks({ provider: () => ({ k: bytes('loaded') }), secondTier, ...PATIENT });
+      assert.deepEqual(await tasks.fetch('k'), bytes('loaded'));
+      await tasks.close();
+    });
+    assert.match(String(warnings[0]), new RegExp(`ttl_left_ms.* not ${ttl_left_ms}$`));
+  }
+});
+
 test('t07_what_could_not_be_written_is_written_again', async () => {
   const secondTier = new Memory();
   let failures = 0;
