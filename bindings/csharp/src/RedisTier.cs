@@ -54,11 +54,12 @@ namespace Kvlight
         /// <summary>Starts to connect, in the background.</summary>
         internal RedisTier(string url)
         {
-            byte[] terminated = Utf8.Terminated(url);
+            if (url.IndexOf('\0') >= 0)
+                throw new ArgumentException("kvlight: L2Url contains the character NUL, with which texts end"); // and a password, which is not shown
             Bind();
             IntPtr made = IntPtr.Zero, why = IntPtr.Zero;
             int status;
-            fixed (byte* text = terminated)
+            fixed (byte* text = Utf8.Terminated(url))
                 status = Api.kvl_redis_open(text, null, &made, &why);
             if (status < 0)
             {

@@ -453,7 +453,9 @@ internal static class Faults
             Config<string, string> config = Scenarios.Config();
             config.Set("cache.policy", "lru\0x");
             Refused("NUL", () => config.Cache());
-            Refused("NUL", () => Scenarios.Users(new Config<string, string>(Keys.Strings) { L2Url = "redis://a/?prefix=a\0b", Encode = text => null, Decode = bytes => null }));
+            var shared = new Config<string, string>(Keys.Strings) { L2Url = "redis://:secret@a/?prefix=a\0b", Encode = text => null, Decode = bytes => null };
+            Exception url = Tap.Thrown<Exception>("a URL", () => Scenarios.Users(shared));
+            Tap.Check(url.Message.Contains("L2Url contains the character NUL") && !url.Message.Contains("secret"), url.ToString());
             using (Tasks<string, string> tasks = Scenarios.Config().LoadAsync((keys, token) => null))
                 Refused("not a task", () => tasks.Fetch("a"));
             using (Tasks<string, string> tasks = Scenarios.Config().LoadOneAsync((key, token) => null))

@@ -78,6 +78,10 @@ final class RedisTier {
 
     /** Connects, in the background. */
     RedisTier(String url) {
+        if (url.indexOf(0) >= 0) {
+            // The URL may contain a password, so it is not in the message.
+            throw new IllegalArgumentException("kvlight: the l2Url contains the character NUL, with which texts end");
+        }
         if (Api.failure != null) {
             UnsatisfiedLinkError error = new UnsatisfiedLinkError(Api.failure.getMessage());
             error.initCause(Api.failure);
