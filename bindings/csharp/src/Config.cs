@@ -19,15 +19,15 @@ namespace Kvlight
             Keys = keys ?? throw new ArgumentNullException(nameof(keys));
         }
 
-        /// <summary>A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the
-        /// thread pool. It is not called for a Tasks or a Cache that was collected without Dispose, nor for a value that the second tier or an
+        /// <summary>A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on a
+        /// thread of the package or of the thread pool. It is not called for a Tasks or a Cache that was collected without Dispose, nor for a value that the second tier or an
         /// enumerator is still using when everything is freed. A value that is stored several times, such as one that is put under two keys, or that the
         /// provider returns again, is reported once, when none of its entries is left. That is decided by identity, not by Equals. It must be as fast as
         /// the writers on average: the values that wait for it take up memory without a limit.</summary>
         public Action<V> Dropped { get; set; }
 
         /// <summary>A function that is called once for each entry that has left the cache, with its key, its value, and the cause; the value is null
-        /// if the key was known to be absent. One call at a time, on the thread pool; the entries of a key come in the order in which they left. It
+        /// if the key was known to be absent. One call at a time, on a thread like that of Dropped; the entries of a key come in the order in which they left. It
         /// must be as fast as the writers on average: the entries that wait for it take up memory without a limit, whatever RemovalsMaxPending is. A
         /// fetch may still hold the value: Dropped is called when nothing does. Disposing of a Cache removes its entries and reports them; disposing
         /// of a Tasks does not report any. It is not called for a Tasks or a Cache that was collected without Dispose.</summary>
@@ -150,8 +150,8 @@ namespace Kvlight
     {
         private long progressStep = 1;
 
-        /// <summary>Receives the progress of a batch: how many keys are settled, how many of these failed, and how many keys there are. Runs on the
-        /// thread pool, one call at a time; the task of the fetch completes after the last call, unless its token is cancelled.</summary>
+        /// <summary>Receives the progress of a batch: how many keys are settled, how many of these failed, and how many keys there are. Runs on a
+        /// thread of the package or of the thread pool, one call at a time; the task of the fetch completes after the last call, unless its token is cancelled.</summary>
         public Action<long, long, long> Progress { get; set; }
 
         /// <summary>Progress is reported each time at least this many more keys are settled, and when all are; 1 or more.</summary>

@@ -504,8 +504,7 @@ namespace Kvlight
                 NativeApi.kvl_queue_dispose(Queue); // An iterator holds the cache, which still refers to the queue.
             GC.KeepAlive(held);
             held = null;
-            // Serial runs this after the last call of Dropped and Removed. Without these functions the end must not need the thread pool, since other
-            // code may block every thread of it. In both cases, what waits for the end continues on another thread.
+            // Serial runs this after the last call of Dropped and Removed. In both cases, what waits for the end continues on another thread.
             if (reportsDrops)
                 Serial.Run(() => ended.TrySetResult(true));
             else
@@ -621,10 +620,14 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Runs jobs on the thread pool, one at a time, in the order in which they come. The exception of a job is reported, and the next job
-    /// runs.</summary>
+    /// <summary>Runs jobs one at a time, in the order in which they come. The exception of a job is reported, and the next job runs. Up to
+    /// MostWorkers of these queues run on threads of the package, since callers that wait for them may block every thread of the pool; the others run on
+    /// the pool.</summary>
     internal sealed class Serial
     {
+        private const int MostWorkers = 64;
+        private static int workers;
+
         private readonly Action<Exception> failed;
         private readonly Queue<Action> jobs = new Queue<Action>();
         private bool isRunning;
@@ -647,7 +650,30 @@ namespace Kvlight
                     return;
                 isRunning = true;
             }
-            ThreadPool.QueueUserWorkItem(_ => RunAll());
+            if (!IsTakenByWorker())
+                ThreadPool.QueueUserWorkItem(_ => RunAll());
+        }
+
+        private bool IsTakenByWorker()
+        {
+            if (Interlocked.Increment(ref workers) <= MostWorkers)
+            {
+                try
+                {
+                    Workers.Run(() =>
+                    {
+                        RunAll();
+                        Interlocked.Decrement(ref workers);
+                    });
+                    return true;
+                }
+                catch (Exception)
+                {
+                    // The system refuses a thread.
+                }
+            }
+            Interlocked.Decrement(ref workers);
+            return false;
         }
 
         private void RunAll()

@@ -132,30 +132,53 @@ namespace Kvlight
         }
     }
 
-    /// <summary>A fetch of several keys whose results are delivered together.</summary>
-    internal sealed unsafe class PendingAll<K, V> : Pending
+    /// <summary>A fetch of several keys whose results are delivered together. A function turns them into the result of the task, on the pump, so
+    /// that callers that block the thread pool get it.</summary>
+    internal sealed unsafe class PendingAll<K, V, T> : Pending
     {
-        internal readonly TaskCompletionSource<IReadOnlyList<Result<K, V>>> Source = Source<IReadOnlyList<Result<K, V>>>();
+        private readonly TaskCompletionSource<T> source = Source<T>();
         private readonly IReadOnlyList<K> keys;
+        private readonly Func<Result<K, V>[], T> outcome;
 
-        internal PendingAll(Engine engine, object owner, IReadOnlyList<K> keys)
+        internal PendingAll(Engine engine, object owner, IReadOnlyList<K> keys, Func<Result<K, V>[], T> outcome)
             : base(engine, owner)
         {
             this.keys = keys;
+            this.outcome = outcome;
         }
 
-        protected override void EndCancelled(CancellationToken token) => Source.TrySetCanceled(token);
+        internal Task<T> Task => source.Task;
 
-        internal override void Abandon(Exception error) => Source.TrySetException(error);
+        protected override void EndCancelled(CancellationToken token) => source.TrySetCanceled(token);
+
+        internal override void Abandon(Exception error) => source.TrySetException(error);
 
         internal override void DeliverAll(IntPtr results)
         {
             Release();
-            IReadOnlyList<Result<K, V>> read = Read(results);
-            End(() => Source.TrySetResult(read));
+            Action settle = Settling(results);
+            End(settle);
         }
 
-        internal IReadOnlyList<Result<K, V>> Read(IntPtr results)
+        /// <summary>Ends a fetch whose results are there at once.</summary>
+        internal void Settle(IntPtr results) => Settling(results)();
+
+        private Action Settling(IntPtr results)
+        {
+            Result<K, V>[] read = Read(results);
+            T made;
+            try
+            {
+                made = outcome(read);
+            }
+            catch (Exception e)
+            {
+                return () => source.TrySetException(e);
+            }
+            return () => source.TrySetResult(made);
+        }
+
+        private Result<K, V>[] Read(IntPtr results)
         {
             var read = new Result<K, V>[keys.Count];
             long stride;

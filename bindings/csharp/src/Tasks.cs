@@ -137,29 +137,28 @@ namespace Kvlight
         /// <param name="options">The settings of this fetch; null: none.</param>
         /// <param name="cancellationToken">Cancels this fetch.</param>
         /// <returns>A task of the values in the order of the keys, defaults where there is no such record; it fails with the first error.</returns>
-        public async Task<IReadOnlyList<V>> FetchAllAsync(IEnumerable<K> keys, FetchOptions options = null,
-            CancellationToken cancellationToken = default(CancellationToken))
-        {
-            IReadOnlyList<Result<K, V>> results = await ResultsAsync(keys, options, cancellationToken).ConfigureAwait(false);
-            var values = new V[results.Count];
-            for (int i = 0; i < values.Length; i++)
-                values[i] = results[i].OrThrow();
-            return values;
-        }
+        public Task<IReadOnlyList<V>> FetchAllAsync(IEnumerable<K> keys, FetchOptions options = null,
+            CancellationToken cancellationToken = default(CancellationToken)) =>
+            FetchAll<IReadOnlyList<V>>(keys, options, cancellationToken, results => Array.ConvertAll(results, result => result.OrThrow()));
 
         /// <summary>Fetches several keys, and does not fail because of one of them.</summary>
         /// <param name="keys">The keys; duplicates are allowed.</param>
         /// <param name="options">The settings of this fetch; null: none.</param>
         /// <param name="cancellationToken">Cancels this fetch.</param>
         /// <returns>A task of the result of each key, in the order of the keys.</returns>
-        public unsafe Task<IReadOnlyList<Result<K, V>>> ResultsAsync(IEnumerable<K> keys, FetchOptions options = null,
-            CancellationToken cancellationToken = default(CancellationToken))
+        public Task<IReadOnlyList<Result<K, V>>> ResultsAsync(IEnumerable<K> keys, FetchOptions options = null,
+            CancellationToken cancellationToken = default(CancellationToken)) =>
+            FetchAll<IReadOnlyList<Result<K, V>>>(keys, options, cancellationToken, results => results);
+
+        /// <summary>Fetches several keys. A function turns their results into that of the task.</summary>
+        private unsafe Task<T> FetchAll<T>(IEnumerable<K> keys, FetchOptions options, CancellationToken cancellationToken,
+            Func<Result<K, V>[], T> outcome)
         {
             K[] asked = CopyOf(keys);
             byte[][] bytes = BytesOf(asked);
             if (cancellationToken.IsCancellationRequested)
-                return Task.FromCanceled<IReadOnlyList<Result<K, V>>>(cancellationToken);
-            var pending = new PendingAll<K, V>(Engine, this, asked);
+                return Task.FromCanceled<T>(cancellationToken);
+            var pending = new PendingAll<K, V, T>(Engine, this, asked, outcome);
             try
             {
                 using (var slices = new Slices(bytes))
@@ -172,7 +171,7 @@ namespace Kvlight
                         {
                             try
                             {
-                                pending.Source.TrySetResult(pending.Read(ready));
+                                pending.Settle(ready);
                             }
                             finally
                             {
@@ -182,17 +181,18 @@ namespace Kvlight
                         return status;
                     });
                 }
-                return pending.Source.Task;
+                return pending.Task;
             }
             catch (KvlightException e) when (!IsMistake(e))
             {
-                return Task.FromException<IReadOnlyList<Result<K, V>>>(e);
+                return Task.FromException<T>(e);
             }
         }
 
         /// <summary>Fetches several keys, and reports each result as soon as it is known.</summary>
         /// <param name="keys">The keys; duplicates are allowed.</param>
-        /// <param name="consumer">Receives the result of each position, one call at a time, on the thread pool.</param>
+        /// <param name="consumer">Receives the result of each position, one call at a time, on a thread of the package or of the thread
+        /// pool.</param>
         /// <param name="options">The settings of this fetch; null: none.</param>
         /// <param name="cancellationToken">Cancels this fetch: the consumer still receives a result for each position.</param>
         /// <returns>A task that completes after the last call.</returns>

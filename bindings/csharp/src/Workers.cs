@@ -4,7 +4,7 @@ using System.Threading;
 
 namespace Kvlight
 {
-    /// <summary>Threads for providers and second tiers. The thread pool is not used, since callers that wait for providers may block all of its
+    /// <summary>Threads for providers, second tiers and reports. The thread pool is not used, since callers that wait for providers may block all of its
     /// threads. An idle thread takes the next job, and ends if none comes within IdleMs.</summary>
     internal static class Workers
     {
@@ -49,6 +49,7 @@ namespace Kvlight
 
         private static void Work(Action[] first)
         {
+            var seat = new Seat();
             Action job = first[0];
             first[0] = null;
             while (job != null)
@@ -56,14 +57,13 @@ namespace Kvlight
                 job();
                 job = null;
                 Engine.Erase();
-                job = Next();
+                job = Next(seat);
             }
         }
 
         /// <summary>Waits for a job; returns null if none comes within IdleMs.</summary>
-        private static Action Next()
+        private static Action Next(Seat seat)
         {
-            var seat = new Seat();
             lock (Idle)
                 Idle.Add(seat);
             lock (seat)
@@ -73,7 +73,9 @@ namespace Kvlight
                     if (!Monitor.Wait(seat, IdleMs) && seat.Job == null && Leave(seat))
                         return null;
                 }
-                return seat.Job;
+                Action job = seat.Job;
+                seat.Job = null;
+                return job;
             }
         }
 

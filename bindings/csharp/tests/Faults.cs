@@ -275,7 +275,8 @@ internal static class Faults
         tap.Test("f01 callers that block every thread of the pool are answered", () =>
         {
             // In a process of its own, which makes its pool small.
-            Tap.Equal(Child("crowd", null), "all answered\n", "what it says");
+            foreach (string call in new[] { "Fetch", "FetchAll", "FetchEach", "Results", "Progress" })
+                Tap.Equal(Child("crowd " + call, null), "all answered\n", call);
         });
         tap.Test("a drain lets accepted work finish", () =>
         {
@@ -409,7 +410,10 @@ internal static class Faults
             Tap.EqualLists(dropped, new[] { "B", "A", "A" }, "dropped");
         });
         tap.Test("l05 Dispose does not wait for a thread of the pool", () =>
-            Tap.Equal(Child("full", null), "disposed\n", "what it says"));
+        {
+            Tap.Equal(Child("full", null), "disposed\n", "what it says");
+            Tap.Equal(Child("full Dropped", null), "disposed\n", "what it says with a function for dropped values");
+        });
     }
 
     /// <summary>Fails if the message of what a call throws does not contain a text.</summary>
@@ -435,7 +439,8 @@ internal static class Faults
                 Refused("a tag", () => tasks.Put("a", "A", new Terms { Tags = new string[] { null } }));
                 Refused("Condition", () => tasks.Put("a", "A", new Terms { Condition = (Condition)3 }));
                 Refused("keys", () => tasks.GetAll(null));
-                Refused("keys", () => tasks.FetchAllAsync(null).Wait());
+                Refused("keys", () => tasks.FetchAllAsync(null));
+                Refused("timeout_ms", () => tasks.FetchAllAsync(new[] { "a" }, new FetchOptions { TimeoutMs = 0 }));
                 Refused("path", () => tasks.Load(null, bytes => ""));
                 Refused("-5", () => clock.Advance(-5));
                 Refused("-1", () => new ManualClock(-1));
@@ -825,16 +830,20 @@ internal static class Faults
         return most;
     }
 
-    internal static int FetchOnAllThreadsOfThePool()
+    internal static int FetchOnAllThreadsOfThePool(string call)
     {
         int most = ShrinkPool();
-        using (Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config()))
+        using (Tasks<string, string> tasks = Scenarios.Config().Load(keys =>
+        {
+            Thread.Sleep(50); // Meanwhile the callers begin to wait.
+            return keys.ToDictionary(key => key, key => "user " + key);
+        }))
         {
             var answers = new BlockingCollection<string>();
             for (int i = 0; i < 2 * most; i++)
             {
                 string key = "key " + i;
-                ThreadPool.QueueUserWorkItem(_ => answers.Add(tasks.Fetch(key)));
+                ThreadPool.QueueUserWorkItem(_ => answers.Add(FetchBlocking(tasks, call, key)));
             }
             for (int i = 0; i < 2 * most; i++)
             {
@@ -846,10 +855,32 @@ internal static class Faults
         return 0;
     }
 
-    internal static int DisposeWhileThePoolIsFull()
+    private static string FetchBlocking(Tasks<string, string> tasks, string call, string key)
+    {
+        string[] keys = { key };
+        string value = null;
+        switch (call)
+        {
+            case "Fetch":
+                return tasks.Fetch(key);
+            case "FetchAll":
+                return tasks.FetchAllAsync(keys).Result[0];
+            case "FetchEach":
+                tasks.FetchEachAsync(keys, result => value = result.Value).Wait();
+                return value;
+            case "Results":
+                return tasks.ResultsAsync(keys).Result[0].Value;
+            default:
+                return tasks.FetchAsync(key, new FetchOptions { Progress = (done, failed, total) => { } }).Result;
+        }
+    }
+
+    internal static int DisposeWhileThePoolIsFull(bool hasDropped)
     {
         int most = ShrinkPool();
-        Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config());
+        Config<string, string> config = Scenarios.Config();
+        config.Dropped = hasDropped ? value => { } : (Action<string>)null;
+        Tasks<string, string> tasks = Scenarios.Users(config);
         Tap.Equal(tasks.Fetch("a"), "user a", "value");
         for (int i = 0; i < 2 * most; i++)
             ThreadPool.QueueUserWorkItem(_ => Thread.Sleep(Timeout.Infinite));

@@ -16,9 +16,9 @@ internal static class Program
         if (what == "bytes")
             return Faults.LoadFromBytes();
         if (what == "crowd")
-            return Faults.FetchOnAllThreadsOfThePool();
+            return Faults.FetchOnAllThreadsOfThePool(arguments[1]);
         if (what == "full")
-            return Faults.DisposeWhileThePoolIsFull();
+            return Faults.DisposeWhileThePoolIsFull(arguments.Length > 1);
         if (what == "exit")
             return Faults.ExitWithFetchesInProgress();
         if (what == "leave")
