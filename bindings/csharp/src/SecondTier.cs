@@ -5,8 +5,9 @@ namespace Kvlight
 {
     /// <summary>A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several
     /// processes may share one; Config.SecondTier sets it. Its methods are called where providers run (Config.Scheduler), several at a time, and may
-    /// block. If Read throws, its keys are misses. If Write, Remove or Clear throws, it is called again later; a Fill is not repeated. No caller of
-    /// the cache sees the exception; it is passed to Config.FailureHandler.</summary>
+    /// block. If Read throws, its keys are misses. If Write, Remove or Clear throws, it is called again later, after a pause (L2BreakMs), but not once the
+    /// Tasks is closing: CloseAsync loses the writes that fail then, and those that wait for the end of such a pause. A Fill is not repeated. No
+    /// caller of the cache sees the exception; it is passed to Config.FailureHandler.</summary>
     public interface ISecondTier
     {
         /// <summary>Whether Fill stores an entry only if its token still belongs to the key.</summary>

@@ -292,7 +292,8 @@ namespace Kvlight
         }
 
         /// <summary>Closes the Tasks once all accepted work is done. Fetches that are still open after the given time end with Status.ErrClosed. A
-        /// later Dispose ends them at once.</summary>
+        /// later Dispose ends them at once. Writes that wait for the second tier are tried once, unless it has its pause after a failure
+        /// (L2BreakMs); those that fail are lost.</summary>
         /// <param name="drainMs">How long that may take, in milliseconds; -1: without a limit.</param>
         /// <returns>A task that completes when all is freed.</returns>
         public Task CloseAsync(long drainMs = -1)

@@ -192,6 +192,28 @@ internal static class SecondTierTests
             config.Decode = null;
             Tap.Thrown<ArgumentException>("a second tier without Decode", () => Loading(config));
         });
+        tap.Test("t07 CloseAsync writes what waits, but waits for no pause after a failure", () =>
+        {
+            foreach (bool isDown in new[] { false, true })
+            {
+                var tier = new MemoryTier { IsDown = isDown };
+                var reported = new ConcurrentQueue<Exception>();
+                Config<string, string[]> config = Config(tier);
+                config.L2BreakMs = 60000;
+                config.FailureHandler = reported.Enqueue;
+                Tasks<string, string[]> tasks = Loading(config);
+                tasks.Put("first", new[] { "put" });
+                Tap.BusyUntil(() => tier.Calls.Contains("write") && reported.Count == (isDown ? 1 : 0));
+                // The library learns of the failure after the handler.
+                Tap.BusyUntil(() => tasks.Stats().L2WriteErrors == (isDown ? 1 : 0));
+                tier.IsDown = false;
+                for (int i = 0; i < 1000; i++)
+                    tasks.Put("key " + i, new[] { "put" });
+                Tap.Check(tasks.CloseAsync().Wait(20000), "the close waits for the pause");
+                Tap.Equal(Enumerable.Range(0, 1000).Count(i => tier.Has("key " + i)), isDown ? 0 : 1000, "written");
+                tasks.Dispose();
+            }
+        });
         tap.Test("t01 a hit that comes after the close does not count as a failure of the second tier", () =>
         {
             var tier = new MemoryTier();
