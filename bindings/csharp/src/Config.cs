@@ -19,18 +19,19 @@ namespace Kvlight
             Keys = keys ?? throw new ArgumentNullException(nameof(keys));
         }
 
-        /// <summary>A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on a
-        /// thread of the package or of the thread pool. It is not called for a Tasks or a Cache that was collected without Dispose, nor for a value that the second tier or an
-        /// enumerator is still using when everything is freed. A value that is stored several times, such as one that is put under two keys, or that the
-        /// provider returns again, is reported once, when none of its entries is left. That is decided by identity, not by Equals. It must be as fast as
-        /// the writers on average: the values that wait for it take up memory without a limit.</summary>
+        /// <summary>A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on a thread
+        /// of the package or of the thread pool. It is not called for a Tasks or a Cache that was collected without Dispose, nor for a value that the
+        /// second tier or an enumerator is still using when everything is freed. A value that is stored several times, such as one that is put under
+        /// two keys, or that the provider returns again, is reported once, when none of its entries is left. That is decided by identity, not by
+        /// Equals. It must be as fast as the writers on average: the values that wait for it take up memory without a limit.</summary>
         public Action<V> Dropped { get; set; }
 
         /// <summary>A function that is called once for each entry that has left the cache, with its key, its value, and the cause; the value is null
-        /// if the key was known to be absent. One call at a time, on a thread like that of Dropped; the entries of a key come in the order in which they left. It
-        /// must be as fast as the writers on average: the entries that wait for it take up memory without a limit, whatever RemovalsMaxPending is. A
-        /// fetch may still hold the value: Dropped is called when nothing does. Disposing of a Cache removes its entries and reports them; disposing
-        /// of a Tasks does not report any. It is not called for a Tasks or a Cache that was collected without Dispose.</summary>
+        /// if the key was known to be absent. One call at a time, on a thread like that of Dropped; the entries of a key come in the order in which
+        /// they left. It must be as fast as the writers on average: the entries that wait for it take up memory without a limit, whatever
+        /// RemovalsMaxPending is. A fetch may still hold the value: Dropped is called when nothing does. Disposing of a Cache removes its entries and
+        /// reports them; disposing of a Tasks does not report any. It is not called for a Tasks or a Cache that was collected without
+        /// Dispose.</summary>
         public Action<K, V, RemovalCause> Removed { get; set; }
 
         /// <summary>Returns whether a key is valid. An invalid key is never stored and never given to the provider: lookups and fetches of it find
@@ -139,7 +140,7 @@ namespace Kvlight
         public Tasks<K, V> Provide(Func<Request<K, V>, Task> provider) =>
             new Tasks<K, V>(this, provider ?? throw new ArgumentNullException(nameof(provider)), false);
 
-        /// <summary>Creates a cache without a provider. Only settings that begin with "cache" apply.</summary>
+        /// <summary>Creates a cache without a provider. Only settings that begin with "cache" apply; SecondTier and L2Url are refused.</summary>
         /// <returns>The cache; dispose of it.</returns>
         public Cache<K, V> Cache() => new Cache<K, V>(this);
     }
@@ -151,7 +152,8 @@ namespace Kvlight
         private long progressStep = 1;
 
         /// <summary>Receives the progress of a batch: how many keys are settled, how many of these failed, and how many keys there are. Runs on a
-        /// thread of the package or of the thread pool, one call at a time; the task of the fetch completes after the last call, unless its token is cancelled.</summary>
+        /// thread of the package or of the thread pool, one call at a time; the task of the fetch completes after the last call, unless its token is
+        /// cancelled.</summary>
         public Action<long, long, long> Progress { get; set; }
 
         /// <summary>Progress is reported each time at least this many more keys are settled, and when all are; 1 or more.</summary>

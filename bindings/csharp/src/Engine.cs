@@ -119,6 +119,8 @@ namespace Kvlight
         {
             if (settings.SecondTier != null && settings.L2Url != null)
                 throw new ArgumentException("kvlight: SecondTier and L2Url exclude each other: there is one second tier");
+            if (!hasProvider && (settings.SecondTier != null || settings.L2Url != null))
+                throw new ArgumentException("kvlight: a Cache has no second tier: SecondTier and L2Url are for a Tasks, which has a provider");
             if ((settings.SecondTier != null || settings.L2Url != null) && (settings.Encode == null || settings.Decode == null))
                 throw new ArgumentException("kvlight: a second tier needs Encode and Decode, which turn values into bytes and bytes into values");
             Library.Require();

@@ -6,9 +6,9 @@ using System.Threading;
 namespace Kvlight
 {
     /// <summary>Keys for a provider to answer, now or later, from any thread. Until Finish is called the request counts as running (TasksMaxRunning).
-    /// If a request is dropped unfinished, the keys without an answer fail with Status.ErrUnanswered when it is collected. The first answer for each
-    /// key counts: an answer for a key that has one, or of a request that is finished, is not in time. After Dispose of the Tasks, answers throw a
-    /// KvlightException with Status.ErrClosed.</summary>
+    /// If a request is dropped unfinished, the keys without an answer fail with Status.ErrUnanswered when it is collected, which may be late or, with
+    /// Mono's collector, never. The first answer for each key counts: an answer for a key that has one, or of a request that is finished, is not in
+    /// time. After Dispose of the Tasks, answers throw a KvlightException with Status.ErrClosed.</summary>
     /// <typeparam name="K">The type of the keys.</typeparam>
     /// <typeparam name="V">The type of the values.</typeparam>
     public sealed unsafe class Request<K, V>

@@ -22,10 +22,42 @@ namespace Kvlight
         {
             if (name == null)
                 throw new ArgumentNullException(nameof(name));
-            if (!(value is string || value is bool || value is int || value is long || value is double || value is float))
-                throw new ArgumentException($"kvlight: the setting {name} takes a string, a number or a boolean, not {value}", nameof(value));
-            Put(name, value);
+            object form = Form(value);
+            if (form == null)
+                throw new ArgumentException($"kvlight: the setting {name} takes a string, a number or a boolean, not {Named(value)}", nameof(value));
+            Put(name, form);
         }
+
+        /// <summary>A value as a string, a bool, a long or a double; null if it is none of these and no other number.</summary>
+        private static object Form(object value)
+        {
+            switch (value is Enum ? TypeCode.Object : Convert.GetTypeCode(value))
+            {
+                case TypeCode.String:
+                case TypeCode.Boolean:
+                    return value;
+                case TypeCode.SByte:
+                case TypeCode.Byte:
+                case TypeCode.Int16:
+                case TypeCode.UInt16:
+                case TypeCode.Int32:
+                case TypeCode.UInt32:
+                case TypeCode.Int64:
+                    return Convert.ToInt64(value, CultureInfo.InvariantCulture);
+                case TypeCode.Single:
+                case TypeCode.Double:
+                    return Convert.ToDouble(value, CultureInfo.InvariantCulture);
+                case TypeCode.UInt64:
+                case TypeCode.Decimal:
+                    decimal number = Convert.ToDecimal(value, CultureInfo.InvariantCulture);
+                    bool isWhole = decimal.Truncate(number) == number && number >= long.MinValue && number <= long.MaxValue;
+                    return isWhole ? (object)decimal.ToInt64(number) : decimal.ToDouble(number);
+                default:
+                    return null;
+            }
+        }
+
+        private static string Named(object value) => value == null ? "null" : $"the {value.GetType().Name} {value}";
 
         internal bool IsEmpty => values.Count == 0;
 
@@ -52,7 +84,12 @@ namespace Kvlight
             return at < 0 ? (int?)null : at;
         }
 
-        internal void SetWord(string name, int? value, params string[] words) => Put(name, value == null ? null : words[value.Value]);
+        internal void SetWord(string name, int? value, params string[] words)
+        {
+            if (value < 0 || value >= words.Length)
+                throw new ArgumentOutOfRangeException(nameof(value), $"kvlight: {value} is none of the values of the setting {name}");
+            Put(name, value == null ? null : words[value.Value]);
+        }
 
         /// <summary>Writes the settings into a kvl_config_t or, if not `isConfig`, a kvl_options_t. Throws if one of them is invalid.</summary>
         internal void WriteTo(IntPtr handle, bool isConfig)
@@ -62,19 +99,19 @@ namespace Kvlight
                 fixed (byte* name = Utf8.Terminated(pair.Key))
                 {
                     object value = pair.Value;
-                    if (value is bool || value is int || value is long)
+                    if (value is long whole)
                     {
-                        long number = value is bool flag ? (flag ? 1 : 0) : Convert.ToInt64(value, CultureInfo.InvariantCulture);
-                        _ = isConfig ? NativeApi.kvl_config_set_int(handle, name, number) : NativeApi.kvl_options_set_int(handle, name, number);
+                        _ = isConfig ? NativeApi.kvl_config_set_int(handle, name, whole) : NativeApi.kvl_options_set_int(handle, name, whole);
                     }
-                    else if (value is double || value is float)
+                    else if (value is double number)
                     {
-                        double number = Convert.ToDouble(value, CultureInfo.InvariantCulture);
                         _ = isConfig ? NativeApi.kvl_config_set_real(handle, name, number) : NativeApi.kvl_options_set_real(handle, name, number);
                     }
                     else
                     {
-                        fixed (byte* text = Utf8.Terminated((string)value))
+                        // A bool as a text, since as a number it would also be accepted by a setting that takes numbers.
+                        string said = value is bool flag ? (flag ? "true" : "false") : (string)value;
+                        fixed (byte* text = Utf8.Terminated(said))
                             _ = isConfig ? NativeApi.kvl_config_set(handle, name, text) : NativeApi.kvl_options_set(handle, name, text);
                     }
                 }

@@ -444,6 +444,7 @@ namespace Kvlight
         private long OnTag(string tag, Func<IntPtr, IntPtr, long, IntPtr, int> call)
         {
             byte[] bytes = Utf8.Bytes(tag ?? throw new ArgumentNullException(nameof(tag)));
+            KvlightException.CheckArgument(bytes.Length >= 1 && bytes.Length <= NativeApi.LABEL_MAX, $"a tag has 1 to 255 bytes of UTF-8, not {bytes.Length}");
             long count;
             Engine.Enter();
             try

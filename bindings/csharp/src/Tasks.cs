@@ -276,7 +276,7 @@ namespace Kvlight
         /// <param name="state">BreakerState.Open or Closed; null returns it to automatic operation.</param>
         public void ForceBreaker(BreakerState? state)
         {
-            if (state == BreakerState.HalfOpen)
+            if (state != null && state != BreakerState.Open && state != BreakerState.Closed)
                 throw new ArgumentException("kvlight: the circuit breaker is forced Open or Closed, or left to itself: null", nameof(state));
             int force = state == null ? NativeApi.BREAKER_FORCE_NONE
                 : state == BreakerState.Open ? NativeApi.BREAKER_FORCE_OPEN : NativeApi.BREAKER_FORCE_CLOSED;

@@ -440,6 +440,10 @@ internal static class Faults
                 Refused("Condition", () => tasks.Put("a", "A", new Terms { Condition = (Condition)3 }));
                 Refused("keys", () => tasks.GetAll(null));
                 Refused("keys", () => tasks.FetchAllAsync(null));
+                Refused("circuit breaker", () => tasks.ForceBreaker((BreakerState)7));
+                Refused("cache.policy", () => Scenarios.Config().CachePolicy = (CachePolicy)7);
+                Refused("a tag", () => tasks.RemoveTag(""));
+                Refused("a tag", () => tasks.ExpireTag(new string('t', 256)));
                 Refused("timeout_ms", () => tasks.FetchAllAsync(new[] { "a" }, new FetchOptions { TimeoutMs = 0 }));
                 Refused("path", () => tasks.Load(null, bytes => ""));
                 Refused("-5", () => clock.Advance(-5));
@@ -477,6 +481,33 @@ internal static class Faults
                 Refused("encodes keys returned null", () => cache.Get("a"));
             using (Tasks<string, string> tasks = Scenarios.Users(new Config<string, string>(new Keys<string>(Encoding.UTF8.GetBytes, bytes => null))))
                 Refused("decodes keys returned null", () => tasks.Fetch("a"));
+        });
+        tap.Test("l09 a setting takes any type of number, and a boolean only where it wants one", () =>
+        {
+            foreach (object five in new object[] { (byte)5, (sbyte)5, (short)5, (ushort)5, 5, 5u, 5L, 5ul, 5m, "5" })
+            {
+                Config<string, string> config = Scenarios.Config();
+                config.Set("cache.capacity", five);
+                Tap.Equal(config.CacheCapacity, 5L, "what was set as " + five.GetType());
+                using (Cache<string, string> cache = config.Cache())
+                {
+                    for (int i = 0; i < 10; i++)
+                        cache.Put("key " + i, "value");
+                    Tap.Equal(cache.Count, 5, "entries, with " + five.GetType());
+                }
+            }
+            foreach (object wrong in new object[] { true, 5.5m, ulong.MaxValue, 5.5 })
+            {
+                Config<string, string> config = Scenarios.Config();
+                config.Set("cache.capacity", wrong);
+                Refused("cache.capacity", () => config.Cache());
+            }
+            Config<string, string> accepted = Scenarios.Config();
+            accepted.Set("cache.timer", false);
+            accepted.Set("retry.jitter", 0.5f);
+            accepted.Cache().Dispose();
+            Refused("the CachePolicy Lru", () => accepted.Set("cache.policy", CachePolicy.Lru));
+            Refused("not null", () => accepted.Set("cache.policy", null));
         });
         tap.Test("s03 f17 the total cost saturates, and a negative cost concerns its own key", () =>
         {

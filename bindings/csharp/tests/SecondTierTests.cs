@@ -192,6 +192,13 @@ internal static class SecondTierTests
             config.Decode = null;
             Tap.Thrown<ArgumentException>("a second tier without Decode", () => Loading(config));
         });
+        tap.Test("l09b a cache without a provider refuses a second tier", () =>
+        {
+            Tap.Thrown<ArgumentException>("SecondTier", () => Config(new MemoryTier()).Cache());
+            Config<string, string[]> config = Config(null);
+            config.L2Url = "redis://localhost";
+            Tap.Thrown<ArgumentException>("L2Url", () => config.Cache());
+        });
         tap.Test("t07 CloseAsync writes what waits, but waits for no pause after a failure", () =>
         {
             foreach (bool isDown in new[] { false, true })
