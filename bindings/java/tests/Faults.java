@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -588,6 +589,27 @@ final class Faults {
         });
     }
 
+    private static void putMany(Cache<String, Integer> cache) {
+        for (int i = 0; i < 10_000; i++) {
+            cache.put("key " + i, i);
+        }
+    }
+
+    /** How many objects the library holds, or has dropped without the cache having noticed. */
+    private static int heldObjects(Cache<?, ?> cache) {
+        try {
+            var engine = cache.getClass().getSuperclass().getDeclaredField("engine");
+            engine.setAccessible(true);
+            var objects = engine.getType().getDeclaredField("objects");
+            objects.setAccessible(true);
+            var size = objects.getType().getDeclaredMethod("size");
+            size.setAccessible(true);
+            return (int) size.invoke(objects.get(engine.get(cache)));
+        } catch (ReflectiveOperationException e) {
+            throw new AssertionError(e);
+        }
+    }
+
     private static void lifetimes(Tap tap) {
         tap.test("a Tasks or a Cache that is dropped without close leaves no thread and no descriptor", () -> {
             long before = descriptors();
@@ -630,6 +652,50 @@ final class Faults {
             clock.advance(1000);
             Tap.equal(Tap.taken(attempts), 2, "the attempt that was accepted");
             end.get(60, TimeUnit.SECONDS);
+        });
+        tap.test("S11a values that several threads replace or evict do not pile up", () -> {
+            for (boolean isOneKey : new boolean[] {false, true}) {
+                try (Cache<String, byte[]> cache = new Config<String, byte[]>(Keys.STRINGS).cacheCapacity(100).cache()) {
+                    AtomicInteger most = new AtomicInteger();
+                    List<Thread> writers = new ArrayList<>();
+                    for (int i = 0; i < 8; i++) {
+                        String name = "writer " + i;
+                        writers.add(new Thread(() -> {
+                            for (int j = 0; j < 10_000; j++) {
+                                cache.put(isOneKey ? "one" : name + j, new byte[100]);
+                                most.accumulateAndGet(heldObjects(cache), Math::max);
+                            }
+                        }));
+                    }
+                    writers.forEach(Thread::start);
+                    for (Thread writer : writers) {
+                        writer.join();
+                    }
+                    Tap.check(most.get() < 2000, "at most as many as are stored and 1024 more: " + most);
+                }
+            }
+        });
+        tap.test("S11a a put does not wait for a listener that waits for it, whatever runs the listener", () -> {
+            Executor direct = Runnable::run;
+            for (Executor executor : new Executor[] {direct, null}) {
+                CompletableFuture<String> put = new CompletableFuture<>();
+                List<String> ends = Scenarios.list();
+                AtomicInteger removals = new AtomicInteger();
+                Config<String, Integer> config = new Config<String, Integer>(Keys.STRINGS).cacheCapacity(100).removalListener((key, value, cause) -> {
+                    if (removals.incrementAndGet() == 1) {
+                        ends.add(put.copy().completeOnTimeout("the writer waits for the listener", 30, TimeUnit.SECONDS).join());
+                    }
+                });
+                if (executor != null) {
+                    config.callbackExecutor(executor);
+                }
+                Cache<String, Integer> cache = config.cache();
+                putMany(cache);
+                put.complete("put");
+                cache.close();
+                Tap.equal(ends, List.of("put"), "what the listener waited for");
+                Tap.equal(removals.get(), 10_000, "removals");
+            }
         });
         tap.test("l04 an open iterator does not keep values from being dropped", () -> {
             List<String> dropped = Scenarios.list();

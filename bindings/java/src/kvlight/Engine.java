@@ -27,6 +27,9 @@ final class Engine {
     /** The values and the provider's exceptions that the library holds. */
     final ObjectTable objects = new ObjectTable();
 
+    /** Bounds the dropped objects that the pump has not got to. */
+    private final Backlog backlog = new Backlog(objects);
+
     /** The fetches in progress: each is a Pending. */
     final ObjectTable pendings = new ObjectTable();
 
@@ -191,6 +194,27 @@ final class Engine {
         return pass;
     }
 
+    /** Waits while the pump is far behind the writers. Called before each write of an object, outside the gate, which the pump shuts at the end. */
+    void awaitPump() {
+        if (!backlog.needsPump()) {
+            return;
+        }
+        boolean isFull = backlog.isFull();
+        int turns = backlog.turns();
+        Gate.Pass pass = gate.enter();
+        if (pass == null) {
+            return;
+        }
+        try {
+            NativeApi.kvl_queue_wake(queue);
+        } finally {
+            pass.isTaken = 0;
+        }
+        if (isFull && !CallbackJob.isInside() && !serial.isCurrent() && PROGRAM_CALLS.get()[0] == 0 && Thread.currentThread() != pump) {
+            backlog.await(turns);
+        }
+    }
+
     /** Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the library dropped it. */
     long newValue(Object value, long cost, Scratch scratch) {
         if (value == null) {
@@ -274,7 +298,17 @@ final class Engine {
 
     /** Runs a job that may run code of the program, on the executor for callbacks. */
     void callBack(Runnable job) {
-        CallbackJob.execute(callbacks, job);
+        if (Thread.currentThread() != pump) {
+            CallbackJob.execute(callbacks, job);
+            return;
+        }
+        // The executor may run the job on this thread, and the job may wait for a thread that writes.
+        backlog.turn(false);
+        try {
+            CallbackJob.execute(callbacks, job);
+        } finally {
+            backlog.turn(true);
+        }
     }
 
     /** Reports an exception from the pump, on the executor for callbacks: the handler of failures may wait for a fetch. */
@@ -347,16 +381,22 @@ final class Engine {
         long address = Pointer.nativeValue(Native.getDirectBufferPointer(event));
         try {
             for (;;) {
-                int status = NativeApi.kvl_queue_next(queue, isEnding ? 0 : NativeApi.FOREVER, address, NativeApi.Event.SIZE);
+                int count = objects.size();
+                boolean mayWait = !isEnding && !backlog.isToCheck();
+                int status = NativeApi.kvl_queue_next(queue, mayWait ? NativeApi.FOREVER : 0, address, NativeApi.Event.SIZE);
                 if (status == NativeApi.OK) {
                     handle(event);
                 } else if (status < 0 || isEnding) {
                     break;
-                } else if (tasks == 0 && !isOpen) {
-                    free();
+                } else {
+                    backlog.noteEmpty(count);
+                    if (tasks == 0 && !isOpen) {
+                        free();
+                    }
                 }
             }
         } finally {
+            backlog.turn(false);
             if (NativeApi.kvl_queue_free(queue) < 0) {
                 NativeApi.kvl_queue_dispose(queue); // A cache that an iterator holds still refers to it.
             }
@@ -401,7 +441,11 @@ final class Engine {
                         callBack(hook);
                     }
                 }
-                case NativeApi.EVENT_DROP -> reportDrop(objects.remove(id));
+                case NativeApi.EVENT_DROP -> {
+                    Object dropped = objects.remove(id);
+                    backlog.noteRemoval();
+                    reportDrop(dropped);
+                }
                 case NativeApi.EVENT_REMOVAL -> reportRemoval(Memory.view(event.getLong(NativeApi.Event.RESULT), NativeApi.Result.SIZE),
                         event.getInt(NativeApi.Event.CAUSE));
                 case NativeApi.EVENT_CLOSED -> free();
@@ -443,6 +487,7 @@ final class Engine {
         if (isEnding) {
             return;
         }
+        backlog.turn(false); // A call inside the gate may depend on a writer that waits.
         gate.shut();
         if (tasks == 0) {
             NativeApi.kvl_cache_clear(cache); // An iterator may still hold the cache, but the values are dropped now.

@@ -131,7 +131,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     }
 
     /**
-     * Stores a value on terms.
+     * Stores a value on terms. Threads that put faster than the values that they replace are released wait for that, except in functions that the cache
+     * calls.
      *
      * @param key the key
      * @param value the value; null: the key is known to be absent
@@ -142,6 +143,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         byte[] bytes = keys.bytes(key);
         Terms.Packed packed = Terms.ofPut(terms);
         long cost = costOf(value, terms);
+        engine.awaitPump();
         Gate.Pass pass = enter();
         try (Scratch scratch = Scratch.of(bytes.length + (packed == null ? 0 : packed.size()))) {
             long handle = engine.newValue(value, cost, scratch);
@@ -169,6 +171,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         byte[] bytes = keys.bytes(key);
         long cost = costOf(value, Terms.NONE);
         Object equal = expected;
+        engine.awaitPump();
         for (;;) {
             Object stored;
             Gate.Pass pass = enter();
