@@ -28,6 +28,8 @@ type engine[V any] struct {
 	queue *C.kvl_queue_t
 
 	objects objects[V]
+	// Bounds the dropped objects that the pump has not read of.
+	backlog backlog
 	// Whether a fetch without settings can start with a lookup in the store.
 	readsStoreFirst bool
 	// Tells the pump to stop once the queue is empty.
@@ -226,6 +228,7 @@ func (e *engine[V]) valueFound(found C.go_lookup_t) (value V, isFound bool) {
 }
 
 func (e *engine[V]) put(key string, value *V, terms Terms) (isStored bool, err error) {
+	e.awaitPump()
 	isTaken := false
 	err = e.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		handle, err := e.newHandle(value, terms)

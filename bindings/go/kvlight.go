@@ -83,6 +83,7 @@ func NewWithRequests[V any](provide func(*Request[V]), settings Settings, option
 	defer C.kvl_config_free(config)
 	engine := &engine[V]{provide: provide, pumpDone: make(chan struct{}), closed: make(chan struct{})}
 	engine.drops.hasEnded.L = &engine.drops.mu
+	engine.backlog.changed.L = &engine.backlog.mu
 	for _, option := range options {
 		if option == nil {
 			return nil, errNoOption
@@ -286,7 +287,7 @@ func (terms Terms) labels(native *C.kvl_terms_t) (unsafe.Pointer, bool) {
 	return memory, true
 }
 
-// Put stores a value, and reports whether it was stored.
+// Put stores a value, and reports whether it was stored. Goroutines that put faster than the values that they replace are released wait for that.
 func (t *Tasks[V]) Put(key string, value V, terms Terms) (bool, error) {
 	defer runtime.KeepAlive(t.reference)
 	return t.engine.put(key, &value, terms)

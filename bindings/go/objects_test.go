@@ -164,3 +164,34 @@ func Test_l09_settings_may_be_numbers_of_any_type_and_durations(t *testing.T) {
 }
 
 type mode string
+
+func Test_s11a_values_that_goroutines_replace_or_evict_do_not_pile_up(t *testing.T) {
+	for _, isOneKey := range []bool{false, true} {
+		tasks := openTasks(t, echo, kvlight.Settings{"cache.capacity": 100})
+		var writers sync.WaitGroup
+		mosts := make([]int, 16)
+		for w := range mosts {
+			writers.Add(1)
+			go func(w int) {
+				defer writers.Done()
+				for i := 0; i < 10_000; i++ {
+					key := "one"
+					if !isOneKey {
+						key = strconv.Itoa(w) + "." + strconv.Itoa(i)
+					}
+					_, _ = tasks.Put(key, key, kvlight.Terms{})
+					if held := tasks.ObjectsInUse(); held > mosts[w] {
+						mosts[w] = held
+					}
+				}
+			}(w)
+		}
+		writers.Wait()
+		for _, most := range mosts {
+			if most >= 2000 {
+				t.Errorf("%d objects were in use: more than those stored and 1024 others", most)
+			}
+		}
+		tasks.Close()
+	}
+}

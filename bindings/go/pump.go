@@ -41,6 +41,7 @@ const maxDrops = 256
 // pump reads the queue until it is empty and the cache is closed.
 func (e *engine[V]) pump(queue *C.kvl_queue_t) {
 	defer close(e.pumpDone)
+	defer e.backlog.end()
 	if err := e.read(queue, e.isEnding.Load); err != nil {
 		e.pumpError = fmt.Errorf("kvlight: the library's queue cannot be read any more: %w", err)
 		log.Print(e.pumpError, "; fetches that would wait for it fail")
@@ -55,8 +56,8 @@ func (e *engine[V]) read(queue *C.kvl_queue_t, isDone func() bool) error {
 	dropped := make([]C.uintptr_t, maxDrops)
 	for {
 		var n C.size_t
-		isDone, timeout := isDone(), C.int64_t(C.KVL_FOREVER)
-		if isDone {
+		isDone, timeout, inUse := isDone(), C.int64_t(C.KVL_FOREVER), e.objects.inUse()
+		if isDone || e.backlog.mustLook(inUse) {
 			timeout = 0
 		}
 		status := C.go_next(queue, timeout, event, &dropped[0], maxDrops, &n)
@@ -64,6 +65,11 @@ func (e *engine[V]) read(queue *C.kvl_queue_t, isDone func() bool) error {
 			if removed := e.objects.remove(uintptr(id)); removed.err == nil {
 				e.drop(removed.value)
 			}
+		}
+		if status == C.KVL_EMPTY && n < maxDrops {
+			e.backlog.noteEmpty(inUse - int(n))
+		} else if n > 0 {
+			e.backlog.noteRemovals(e.objects.inUse())
 		}
 		switch {
 		case status == C.KVL_OK:
