@@ -518,6 +518,28 @@ scenario "s11a a put waits while too many values wait for `dropped:`, except in 
   equal count, 30_000, "puts"
 end
 
+scenario "s11a values that several threads replace or evict do not pile up" do
+  [false, true].each do |one_key|
+    tasks = Kvlight::Tasks.new(cache_capacity: 100) { {} }
+    mosts = Array.new(16) { 0 }
+    writers = Array.new(16) do |writer|
+      Thread.new do
+        3000.times do |i|
+          tasks.put(one_key ? "one" : "#{writer}.#{i}", [i])
+          mosts[writer] = [mosts[writer], objects_of(tasks)].max
+        end
+      end
+    end
+    Timeout.timeout(120) { writers.each(&:join) }
+    equal mosts.max < 2000, true, "#{mosts.max} objects, with 100 entries and #{one_key ? 'one key' : 'many keys'}"
+    tasks.close
+  end
+  tasks = Kvlight::Tasks.new(cache_capacity: 10_000) { {} }
+  5000.times { |i| tasks.put("k#{i}", [i]) }
+  equal objects_of(tasks), 5000, "a cache that fills, whose entries stay"
+  tasks.close
+end
+
 scenario "l09 what is no function, no encoding and no exception is refused where it is given" do
   { dropped: 5, on_error: "warn" }.each do |name, value|
     message = raised(TypeError, name) { Kvlight::Tasks.new(name => value) { {} } }.message

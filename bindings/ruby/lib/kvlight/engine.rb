@@ -22,8 +22,9 @@ module Kvlight
     # The maximum number of requests that the second tier can have at a time.
     attr_reader :max_tier_requests
 
-    # `tier` is an AttachedTier, or nil.
-    def initialize(settings, tier = nil)
+    # `unread` is told when the queue is empty. `tier` is an AttachedTier, or nil.
+    def initialize(settings, unread, tier = nil)
+      @unread = unread
       @lock = Mutex.new
       @state = :open
       @ended = Thread::Queue.new
@@ -55,6 +56,16 @@ module Kvlight
         raise Error, ERR_CLOSED if @tasks.zero?
 
         yield @tasks
+      end
+    end
+
+    # Whether the pump has read every event. If not, it is running.
+    def queue_empty?
+      @lock.synchronize do
+        next true if @tasks.zero?
+
+        ensure_pump
+        IO.select([@readable], nil, nil, 0).nil?
       end
     end
 
@@ -167,7 +178,11 @@ module Kvlight
     end
 
     def read_events
-      while (event = next_event)
+      loop do
+        held = @unread.held
+        event = next_event
+        break @unread.empty(held) if event.nil?
+
         event.kind == EVENT_CLOSED ? finish : deliver(event)
       end
     end

@@ -99,7 +99,10 @@ module Kvlight
     # cache more than cache_capacity or 16, whichever is more.
     def put(key, value, **terms)
       key = key_of(key)
-      @backlog.wait if @backlog && same_process?
+      if same_process?
+        @backlog&.wait
+        @unread.wait { @engine.queue_empty? }
+      end
       Settings.with_terms(**terms) do |packed|
         with_value(value) { |handle| Error.check(in_cache { |cache| Native.kvl_cache_put(cache, key, key.bytesize, handle, packed) }) }
       end == OK
@@ -347,7 +350,8 @@ module Kvlight
     end
 
     def open(settings)
-      @engine = Engine.new(settings, @tier)
+      @unread = Unread.new
+      @engine = Engine.new(settings, @unread, @tier)
       # Whether a fetch without options starts with a lookup in the store.
       @reads_store_first = @engine.use { |tasks| Native.kvl_tasks_reads_store_first(tasks) != 0 }
       @providers = Workers.new("kvlight provider", @engine.max_requests)
@@ -388,9 +392,11 @@ module Kvlight
     # refused to create it.
     def register(object)
       id = @objects.put(object)
+      @unread.add
       Native.output { |out| Error.check(yield(id, out)) }
     rescue Error
       @objects.delete(id)
+      @unread.remove
       raise
     end
 
@@ -532,6 +538,7 @@ module Kvlight
 
     def drop(id)
       value = @objects.delete(id)
+      @unread.remove
       return if @dropped.nil? || value.is_a?(ProviderError)
 
       @backlog.add
