@@ -8,7 +8,7 @@ use super::fetch_steps::{LongCall, is_long};
 use super::host::{Receiver, Results};
 use super::joined::Joiner;
 use super::transition::{EngineContext, EngineHost, EngineTable, outcome_of};
-use crate::base::config::{BACKGROUND, BatchMode, FetchSettings};
+use crate::base::config::{BACKGROUND, FetchSettings};
 use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
 use crate::base::sync::atomic::Ordering;
@@ -527,7 +527,7 @@ impl ProbeResults {
         {
             return FetchAnswer::Now(only);
         }
-        let is_whole = call.settings.batch_mode == BatchMode::AllOrNothing;
+        let is_whole = call.settings.batch_mode.is_all_or_nothing();
         let ended = if is_whole { outcomes.iter().find_map(Outcome::error).cloned() } else { None };
         FetchAnswer::Ready(Results { keys: self.keys, batch: BatchOutcome { outcomes, ended } })
     }

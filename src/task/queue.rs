@@ -68,7 +68,7 @@ pub struct Ranking {
 
 impl Ranking {
     fn new(settings: &TaskSettings) -> Ranking {
-        let ageing = settings.queue_ageing.filter(|_| settings.queue_order == QueueOrder::Fifo);
+        let ageing = settings.queue_ageing.filter(|_| settings.queue_order.can_age());
         Ranking { order: settings.queue_order, ageing }
     }
 

@@ -8,7 +8,7 @@ use super::hedge::Hedge;
 use super::recent::Tick;
 use super::{FlightId, KeyStateId, RequestId};
 use crate::base::Moment;
-use crate::base::config::{ConcurrencyLimit, TaskSettings};
+use crate::base::config::TaskSettings;
 use std::collections::BTreeMap;
 
 /// A request that was handed to the provider.
@@ -168,7 +168,7 @@ impl Slots {
     /// Creates slots that are all free.
     pub fn new(settings: &TaskSettings) -> Slots {
         let TaskSettings { limit, min_running, max_running, max_abandoned, .. } = *settings;
-        let concurrency = (limit == ConcurrencyLimit::Adaptive).then(|| Box::new(Concurrency::new(min_running, max_running)));
+        let concurrency = (limit.is_adaptive()).then(|| Box::new(Concurrency::new(min_running, max_running)));
         let max_running = concurrency.as_ref().map_or(max_running, |concurrency| concurrency.limit());
         Slots { max_running, concurrency, max_abandoned, running: 0, abandoned: 0, overdue: BTreeMap::new() }
     }

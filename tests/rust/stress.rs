@@ -354,7 +354,7 @@ impl Stage {
             keys: keys.clone(),
             last: 0,
             cancelled: cancelled.clone(),
-            may_cancel_itself: settings.batch_mode == BatchMode::AllOrNothing,
+            may_cancel_itself: settings.batch_mode.is_all_or_nothing(),
             closing: self.closing.clone(),
             in_progress: in_progress.clone(),
             progress: (0, 0),

@@ -1,6 +1,6 @@
 //! Settings that are valid by themselves but exclude each other.
 
-use super::{ConcurrencyLimit, Draft, FetchSettings, QueueOrder, Settings};
+use super::{Draft, FetchSettings, Settings};
 use std::ffi::CStr;
 
 /// Why a fetch is refused.
@@ -38,9 +38,9 @@ impl Draft {
             "\"stale.timeout_ms\" limits how long a fetch waits for its load, but with \"read\" = cache_only nothing is loaded"
         } else if refreshes && !(fetch.read.loads() && fetch.read.stores()) {
             "\"refresh\" settings load values and store them, but with \"read\" = cache_only or no_store a fetch does not"
-        } else if tasks.queue_ageing.is_some() && tasks.queue_order == QueueOrder::Lifo {
+        } else if tasks.queue_ageing.is_some() && !tasks.queue_order.can_age() {
             "\"queue.ageing_ms\" works with \"queue.order\" = fifo alone, since with lifo older keys go last"
-        } else if tasks.limit == ConcurrencyLimit::Adaptive && tasks.min_running > tasks.max_running {
+        } else if tasks.limit.is_adaptive() && tasks.min_running > tasks.max_running {
             "\"tasks.min_running\" exceeds \"tasks.max_running\": lower the former or raise the latter"
         } else if !tasks.hedge.after.is_zero() && tasks.hedge.percentile > 0.0 {
             "\"hedge.after_ms\" and \"hedge.percentile\" exclude each other: set one of them"

@@ -141,6 +141,16 @@ variants! {
     } words
 }
 
+impl ConcurrencyLimit {
+    /// Whether the number of slots follows the latency of requests.
+    pub fn is_adaptive(self) -> bool {
+        match self {
+            ConcurrencyLimit::Fixed => false,
+            ConcurrencyLimit::Adaptive => true,
+        }
+    }
+}
+
 /// The rate limit of requests (rule R08).
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // each field is described in its row of the table in `config`
@@ -183,6 +193,16 @@ variants! {
     } words
 }
 
+impl QueueOrder {
+    /// Whether `queue.ageing_ms` has a meaning: it moves older keys forward, which an order that puts them last contradicts.
+    pub fn can_age(self) -> bool {
+        match self {
+            QueueOrder::Fifo => true,
+            QueueOrder::Lifo => false,
+        }
+    }
+}
+
 variants! {
     /// What happens to the keys of a refresh, or of a fetch of several keys, that find no place in the queue.
     pub enum Overflow {
@@ -191,6 +211,16 @@ variants! {
         /// They fail, as a single key does.
         Reject = "reject",
     } words
+}
+
+impl Overflow {
+    /// Whether a key may wait without a place.
+    pub fn defers(self) -> bool {
+        match self {
+            Overflow::Wait => true,
+            Overflow::Reject => false,
+        }
+    }
 }
 
 /// The settings that a fetch may override (rule F19).
@@ -241,6 +271,16 @@ variants! {
         /// The provider is notified, once no key of its request is wanted.
         Cancel = "cancel",
     } words
+}
+
+impl LeavePolicy {
+    /// Whether the load goes on without a waiter.
+    pub fn continues(self) -> bool {
+        match self {
+            LeavePolicy::Continue => true,
+            LeavePolicy::Cancel => false,
+        }
+    }
 }
 
 /// The urgency of a refresh whose options state none.
@@ -297,6 +337,16 @@ variants! {
         /// The first final failure ends the batch.
         AllOrNothing = "all_or_nothing",
     } words
+}
+
+impl BatchMode {
+    /// Whether one failure ends the whole batch.
+    pub fn is_all_or_nothing(self) -> bool {
+        match self {
+            BatchMode::Partial => false,
+            BatchMode::AllOrNothing => true,
+        }
+    }
 }
 
 /// When a failed key is retried (rule F11).

@@ -3,7 +3,7 @@
 use super::admit::Admission;
 use super::ask_steps::{OwnKeys, refusal_of_all};
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
-use crate::base::config::{BatchMode, FetchSettings, Overflow};
+use crate::base::config::FetchSettings;
 use crate::base::hint::rarely;
 use crate::base::{BlockDeque, CallKeys, Error, Key, Moment, Now};
 use crate::task::deadlines::Due;
@@ -181,7 +181,7 @@ impl<H: Host> Table<H> {
         let FetchRequest { form, settings, urgency, progress_step, .. } = *ask;
         self.arrivals += 1;
         let arrival = self.arrivals;
-        let is_deferrable = (form == Form::Refresh || is_many) && self.settings.queue_overflow == Overflow::Wait;
+        let is_deferrable = (form == Form::Refresh || is_many) && self.settings.queue_overflow.defers();
         let wish = Wish { urgency, is_deferrable, stores: settings.read.stores() };
         // The age of a key matters only for linger and ageing.
         let has_age = !self.settings.batch_linger.is_zero() || self.settings.queue_ageing.is_some();
@@ -370,7 +370,7 @@ impl<H: Host> Table<H> {
         cx: &mut TableContext<'_, H, S>,
     ) -> Option<NewKey<'k>> {
         let (id, read) = (asking.id, asking.settings.read);
-        if asking.settings.batch_mode == BatchMode::AllOrNothing && self.fetches[id].ended.is_some() {
+        if asking.settings.batch_mode.is_all_or_nothing() && self.fetches[id].ended.is_some() {
             // The batch failed as a whole at an earlier position. This one is settled with the rest in `conclude`.
             self.counts.misses.unasked += 1;
             return None;
@@ -564,7 +564,7 @@ struct NewKey<'k> {
 impl<H: Host> Fetch<H> {
     /// Whether one failure ends the whole batch.
     pub(super) fn is_all_or_nothing(&self) -> bool {
-        self.mode == BatchMode::AllOrNothing
+        self.mode.is_all_or_nothing()
     }
 
     /// Whether this position has not been processed yet.

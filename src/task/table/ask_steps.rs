@@ -3,7 +3,7 @@
 use super::ask::{Asked, FetchContext, FetchRequest, Probe};
 use super::ask_order::AskOrder;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
-use crate::base::config::{BatchMode, FetchSettings};
+use crate::base::config::FetchSettings;
 use crate::base::{CallKeys, Error, Moment, Now};
 use crate::task::FetchId;
 use crate::task::deadlines::Due;
@@ -147,7 +147,7 @@ impl<H: Host> Table<H> {
 
 /// The error that ends an all-or-nothing batch before any of it is handed out: that of its first refused key. Reads all results.
 pub fn refusal_of_all(form: Form, settings: &FetchSettings, probes: &[Probe]) -> Option<Error> {
-    if settings.batch_mode != BatchMode::AllOrNothing || !form.delivers() {
+    if !settings.batch_mode.is_all_or_nothing() || !form.delivers() {
         return None;
     }
     probes.iter().find_map(|probe| match probe {

@@ -150,7 +150,7 @@ impl<H: Host> Table<H> {
         self.change_demand(id, |demand| demand.remove(wish));
         let Some(flight) = self.flights.get_mut(id) else { return };
         // A flight that can be neither joined nor stored need not continue, and a flight that the provider has not taken has not started.
-        flight.continues = how == LeavePolicy::Continue
+        flight.continues = how.continues()
             && flight.demand.is_empty()
             && flight.standing == Standing::Current
             && matches!(flight.phase, Phase::Running { request, .. } if self.requests[request].is_taken());

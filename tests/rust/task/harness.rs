@@ -3,7 +3,7 @@
 
 use super::limits::{Failure, Limits};
 pub use super::recording::{RecordingSink, Summary, Waiter, failed_with, stale, summary, value};
-use kvlight::base::config::{FetchSettings, ReadMode, Settings};
+use kvlight::base::config::{FetchSettings, Settings};
 use kvlight::base::{
     Answer, CallKeys, Clock, Error, Labels, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value,
 };
@@ -401,7 +401,7 @@ impl Harness {
         let mut probes = Vec::new();
         for key in keys {
             packed.push(key.as_bytes());
-            let reads = form.delivers() && options.fetch.read != ReadMode::Refresh && !options.missed_before;
+            let reads = form.delivers() && options.fetch.reads_store() && !options.missed_before;
             let hit = if reads { self.store.probe(0, key.as_bytes()) } else { None };
             probes.push(match hit {
                 _ if key.starts_with('!') => Probe::Settled(Outcome::bare(Verdict::InvalidKey)),
@@ -433,9 +433,7 @@ impl Harness {
             packed.push(key.as_bytes());
             probes.push(match self.store.probe(0, key.as_bytes()) {
                 _ if key.starts_with('!') => Probe::Settled(Outcome::bare(Verdict::InvalidKey)),
-                Some(outcome) if form.delivers() && options.fetch.read != ReadMode::Refresh && !options.missed_before => {
-                    Probe::Settled(outcome)
-                }
+                Some(outcome) if form.delivers() && options.fetch.reads_store() && !options.missed_before => Probe::Settled(outcome),
                 _ => Probe::Missed { hash: self.table.hash(key.as_bytes()) },
             });
         }

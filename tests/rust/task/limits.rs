@@ -5,7 +5,7 @@
 //! *may* open if it would with them.
 
 use super::harness::{Harness, TestHost};
-use kvlight::base::config::{BreakerSettings, ConcurrencyLimit, Settings};
+use kvlight::base::config::{BreakerSettings, Settings};
 use kvlight::task::breaker::{BreakerOverride, BreakerState};
 use kvlight::task::{Cancel, RequestId, Table};
 use std::cell::RefCell;
@@ -81,7 +81,7 @@ impl Limits {
     pub fn new(settings: &Settings) -> Limits {
         let tasks = &settings.tasks;
         let most = u64::from(tasks.max_running);
-        let least = if tasks.limit == ConcurrencyLimit::Adaptive { u64::from(tasks.min_running).min(most) } else { most };
+        let least = if tasks.limit.is_adaptive() { u64::from(tasks.min_running).min(most) } else { most };
         Limits {
             breaker: Breaker { settings: tasks.breaker.clone(), phase: Phase::Closed(Vec::new()), era: 0 },
             bucket: Bucket::new(tasks.rate.requests_per_s, tasks.rate.burst),

@@ -8,7 +8,7 @@
 use super::harness::{Harness, LongAsk, Options, Summary, Waiter, bytes, ms, provider_error, tagged};
 use super::limits::Limits;
 use super::model_settings::settings;
-use kvlight::base::config::{BatchMode, ConcurrencyLimit, FetchSettings, LeavePolicy, ReadMode, RetrySettings};
+use kvlight::base::config::{BatchMode, FetchSettings, LeavePolicy, ReadMode, RetrySettings};
 use kvlight::base::{Answer, Status, StoreTerms};
 use kvlight::task::breaker::BreakerOverride;
 use kvlight::task::counts::Gauges;
@@ -602,7 +602,7 @@ impl Run {
                     }
                     Summary::Failed(status) => panic!("{key} failed with {status:?}"),
                     Summary::InvalidKey => assert!(key.starts_with('!')),
-                    Summary::Miss => assert!(sent.call.read == ReadMode::CacheOnly || !sent.waiter.has_ended(), "{key} missed"),
+                    Summary::Miss => assert!(!sent.call.read.loads() || !sent.waiter.has_ended(), "{key} missed"),
                     Summary::Pending | Summary::Null | Summary::Error(_) => {}
                 }
             }
@@ -739,7 +739,7 @@ proptest! {
     fn f01_to_f20_r06_r07_r08_r09_r10_r11_any_sequence_of_events_keeps_the_invariants(
         ((settings, takes_manually), steps, warm, events) in (settings(), steps(), any::<bool>(), events())
     ) {
-        let is_adaptive = settings.tasks.limit == ConcurrencyLimit::Adaptive;
+        let is_adaptive = settings.tasks.limit.is_adaptive();
         let limits = Some(Box::new(Limits::new(&settings)));
         let mut harness = Harness::with(|all| *all = settings);
         harness.takes_manually = takes_manually;

@@ -38,7 +38,7 @@ pub fn settings() -> impl Strategy<Value = (Settings, bool)> {
                 queue_order,
                 queue_share,
                 queue_overflow,
-                queue_ageing: ageing.filter(|_| queue_order == QueueOrder::Fifo).map(ms),
+                queue_ageing: ageing.filter(|_| queue_order.can_age()).map(ms),
                 batch_max_keys,
                 batch_linger: ms(linger),
                 omitted_is_null,
