@@ -32,6 +32,8 @@ typedef int get_fn(void *cache, const uint8_t *key, size_t key_len, void **out_v
 typedef int get_into_fn(void *cache, const uint8_t *key, size_t key_len, uint8_t *buf, size_t cap, size_t *out_len);
 typedef int put_fn(void *cache, const uint8_t *key, size_t key_len, const uint8_t *data, size_t len);
 
+enum { MOST_THREADS = 2 };
+
 struct subject {
     const char *name;
     void *(*make)(size_t capacity, int careful);
@@ -42,8 +44,8 @@ struct subject {
     void (*free)(void *cache);
     void (*release)(void *value);
     void *cache;
-    kvl_reader_t *readers[2]; /* kvlight's, one for each thread */
-    size_t turn[2]; /* each thread's position among the draws; the two begin half of the draws apart */
+    kvl_reader_t *readers[MOST_THREADS]; /* kvlight's, one for each thread */
+    size_t turn[MOST_THREADS]; /* each thread's position among the draws; they begin as far apart as possible */
     size_t asked, hit; /* in the timed runs */
     double ns; /* processor time of an operation in the last run */
 };
@@ -133,7 +135,7 @@ static void kvl_release(void *value)
 }
 
 #define SUBJECT(prefix, title, release)                                                                                  \
-    {title, prefix##_new, prefix##_get, prefix##_get_into, prefix##_put, prefix##_len, prefix##_free, release, NULL, {NULL, NULL}, {0, DRAWS / 2}, 0, 0, 0}
+    {title, prefix##_new, prefix##_get, prefix##_get_into, prefix##_put, prefix##_len, prefix##_free, release, NULL, {NULL}, {0}, 0, 0, 0}
 
 static struct subject subjects[] = {
     SUBJECT(kvl, "kvlight", kvl_release),
@@ -143,7 +145,7 @@ static struct subject subjects[] = {
     SUBJECT(lrus, "lru_sharded", peer_value_release),
     SUBJECT(papaya, "papaya", peer_value_release),
     SUBJECT(floor, "hashbrown", peer_value_release),
-    {"kvlight_s3fifo", s3fifo_new, kvl_get, kvl_get_into, kvl_put, kvl_len, kvl_free, kvl_release, NULL, {NULL, NULL}, {0, DRAWS / 2}, 0, 0, 0},
+    {"kvlight_s3fifo", s3fifo_new, kvl_get, kvl_get_into, kvl_put, kvl_len, kvl_free, kvl_release, NULL, {NULL}, {0}, 0, 0, 0},
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
@@ -246,7 +248,7 @@ static uint32_t (*volatile judge)(void *user_data, const uint8_t *key, size_t ke
 static struct {
     _Alignas(128) volatile uint64_t hits;
     volatile uint64_t misses;
-} counted[2];
+} counted[MOST_THREADS];
 
 static size_t run_careful(struct subject *subject, int thread, size_t ops)
 {
@@ -384,8 +386,8 @@ static double measure(struct subject *subject)
     size_t ops = subject->ns > 0 ? (size_t)(1200000 / subject->ns) / STEP * STEP : 4096;
     ops = ops < 512 ? 512 : ops > 2 * WARMING ? 2 * WARMING : ops;
     atomic_int ready = 0;
-    struct runner runners[2];
-    pthread_t others[2];
+    struct runner runners[MOST_THREADS];
+    pthread_t others[MOST_THREADS];
     for (int i = 0; i < threads; i++) {
         runners[i] = (struct runner){subject, i, ops, 0, &ready, {0, 0, 0}};
         if (i > 0 && pthread_create(&others[i], NULL, run_one, &runners[i]) != 0)
@@ -462,18 +464,20 @@ static double measure_tail(struct subject *subject)
 static void fill(struct subject *subject, size_t capacity)
 {
     subject->cache = subject->make(capacity, work == CAREFUL);
+    for (size_t thread = 0; thread < MOST_THREADS; thread++)
+        subject->turn[thread] = thread * DRAWS / MOST_THREADS;
     for (size_t i = 0; i < key_count; i++) {
         uint8_t key[KEY_LEN];
         make_key(key, i);
         subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
     }
-    for (int thread = 0; thread < 2 && form == VIEW && subject == subjects; thread++)
+    for (int thread = 0; thread < MOST_THREADS && form == VIEW && subject == subjects; thread++)
         if (kvl_reader_new(subject->cache, &subject->readers[thread]) != KVL_OK)
             DIE("kvl_reader_new");
     /* Some peers record uses and process them later. len() makes them do so now, so that no run pays for the filling. */
     subject->len(subject->cache);
     /* With room for a tenth, the set of stored keys becomes stable only after some time. */
-    for (int thread = 0; thread < 2 && work == TENTH; thread++)
+    for (int thread = 0; thread < MOST_THREADS && work == TENTH; thread++)
         run(subject, thread, 4 * key_count);
 }
 
@@ -537,6 +541,8 @@ int main(int argc, char **argv)
     }
     form = (enum form)number_of(argv[2], (const char *const[]){"retained", "copied", "batch", "view", NULL});
     threads = atoi(argv[3]);
+    if (threads < 1 || threads > MOST_THREADS)
+        DIE("THREADS is from 1 to %d, not %s", MOST_THREADS, argv[3]);
     key_count = strtoul(argv[4], NULL, 10);
     size_t rounds = strtoul(argv[5], NULL, 10);
     uint64_t most_ns = strtoul(argv[6], NULL, 10) * 1000000000u;
@@ -575,7 +581,7 @@ int main(int argc, char **argv)
             continue;
         if (subjects[i].asked > 0)
             printf("share %s %.4f\n", subjects[i].name, (double)subjects[i].hit / (double)subjects[i].asked);
-        for (int thread = 0; thread < 2; thread++)
+        for (int thread = 0; thread < MOST_THREADS; thread++)
             kvl_reader_free(subjects[i].readers[thread]);
         subjects[i].free(subjects[i].cache);
     }
