@@ -148,6 +148,50 @@ const RESULTS: &[(&str, &str, &[&str])] = &[
     ("src/typed/fetched.rs", "outcome.", &["cost", "flags"]),
 ];
 
+/// The errors that no interface tells apart by hand: they are mistakes of a binding, a lack of the system's means, or faults.
+const OTHER_ERRORS: &[&str] = &[
+    "ERR_NULL_POINTER",
+    "ERR_INVALID_HANDLE",
+    "ERR_WRONG_KIND",
+    "ERR_ALREADY_USED",
+    "ERR_NO_PROVIDER",
+    "ERR_NO_CALLBACK",
+    "ERR_BUSY",
+    "ERR_NO_MEMORY",
+    "ERR_NO_THREAD",
+    "ERR_NO_FD",
+    "ERR_PANIC",
+];
+
+/// The files of each interface that tells errors apart by hand, and the errors that it leaves out besides. The other packages have every status in
+/// a generated table.
+const ERRORS: &[(&[&str], &[&str])] = &[
+    (
+        &["src/typed/error.rs"],
+        &[
+            "ERR_INVALID_ARG",
+            "ERR_OUT_OF_RANGE",
+            "ERR_ALREADY_ANSWERED",
+            "ERR_UNSUPPORTED",
+            "ERR_IO",
+            "ERR_CORRUPT",
+            "ERR_TRUNCATED",
+            "ERR_FILE_VERSION",
+            "ERR_FORKED",
+        ],
+    ),
+    (&["bindings/go/native.go"], &["ERR_REENTRANT"]),
+    (&["bindings/python/src/kvlight/_errors.py"], &["ERR_OUT_OF_RANGE", "ERR_ALREADY_ANSWERED", "ERR_UNSUPPORTED", "ERR_REENTRANT"]),
+    (
+        &[
+            "bindings/swift/Sources/KVLight/KVLightError.swift",
+            "bindings/swift/Sources/KVLight/Core/Failure.swift",
+            "bindings/swift/Sources/KVLight/MemoryCache+Entries.swift",
+        ],
+        &["ERR_UNKNOWN_KEY", "ERR_BAD_VALUE", "ERR_OUT_OF_RANGE", "ERR_ALREADY_ANSWERED", "ERR_UNSUPPORTED", "ERR_FORKED", "ERR_REENTRANT"],
+    ),
+];
+
 /// Programs that accept every number up to the last member of a set. They must name the last one.
 const UP_TO_THE_LAST: &[(&str, &[&str])] = &[
     ("CAUSE", &["tests/programs/c/cache.c", "tests/programs/fuzz/machine.c", "tests/programs/soak/entry.c"]),
@@ -492,17 +536,10 @@ fn every_cause_of_removal_has_its_two_statistics_and_is_counted_by_the_soak() {
 #[test]
 fn every_status_of_a_load_is_told_apart() {
     let api = Api::read();
-    let places: &[&[&str]] = &[
-        &["src/ffi/tasks.rs"],
-        &["src/typed/error.rs"],
-        &["bindings/go/native.go"],
-        &["bindings/python/src/kvlight/_errors.py"],
-        &["bindings/swift/Sources/KVLight/KVLightError.swift", "bindings/swift/Sources/KVLight/Core/Failure.swift"],
-        &["tests/programs/soak/ticket.c"],
-        &["docs/CONCEPTS.md"],
-    ];
+    let others: &[&[&str]] = &[&["src/ffi/tasks.rs"], &["tests/programs/soak/ticket.c"], &["docs/CONCEPTS.md"]];
+    let places: Vec<&[&str]> = ERRORS.iter().map(|(files, _)| *files).chain(others.iter().copied()).collect();
     for status in api.statuses().filter(|status| (-399..=-300).contains(&status.number("value"))) {
-        for files in places {
+        for files in &places {
             assert!(
                 files.iter().any(|path| names(&text_of(path), status.name())),
                 "{}: there is no KVL_{}",
@@ -511,6 +548,25 @@ fn every_status_of_a_load_is_told_apart() {
             );
         }
     }
+}
+
+#[test]
+fn each_interface_tells_every_error_apart_that_it_does_not_leave_out() {
+    let (api, mut wrong) = (Api::read(), Vec::new());
+    let errors: Vec<&str> = api.statuses().filter(|status| status.number("value") < 0).map(|status| status.name()).collect();
+    for (files, left_out) in ERRORS {
+        let texts: Vec<String> = files.iter().map(|path| text_of(path)).collect();
+        for error in &errors {
+            let is_there = texts.iter().any(|text| names(text, error));
+            let is_left_out = OTHER_ERRORS.iter().chain(*left_out).any(|name| name == error);
+            if is_there == is_left_out {
+                wrong.push(format!("{}: KVL_{error} is there {is_there}, left out {is_left_out}", files.join(", ")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "errors that are told apart by hand:\n  {}", wrong.join("\n  "));
+    let mut left_out = OTHER_ERRORS.iter().chain(ERRORS.iter().flat_map(|(_, left_out)| *left_out));
+    assert!(left_out.all(|name| errors.contains(name)), "what is left out exists");
 }
 
 /// Both programs compare the sum with the number of misses.
