@@ -1,5 +1,6 @@
-//! Checks rules for the sources: layers, where `unsafe` and unwrap are allowed, which modules may start threads or contain code for a single
-//! system, the documentation and the guard of exports, names of types, lists of modules, the length of files.
+//! Checks rules for the sources: layers, where `unsafe` and unwrap are allowed, which modules may start threads or contain code for a
+//! single system, how words of settings are told apart, the documentation and the guard of exports, names of types, lists of modules, the
+//! length of files.
 //!
 //! The tests read the sources as text. Comments and strings are removed where only code counts, so that words in them break no rule.
 
@@ -368,6 +369,26 @@ fn ffi_and_runtime_do_not_unwrap() {
         }
     }
     complain("No unwrap in ffi and runtime", &complaints);
+}
+
+/// A comparison would go on to compile with a new word, and take it for all the others.
+#[test]
+fn words_of_settings_are_told_apart_by_match() {
+    let (sources, mut complaints) = (sources(), Vec::new());
+    let settings = sources.iter().find(|source| source.path == "base/config/settings.rs").expect("the settings have a file");
+    let is_name = |c: char| c.is_alphanumeric();
+    let enums: Vec<&str> = settings.text.split("pub enum ").skip(1).filter_map(|rest| rest.split(|c| !is_name(c)).next()).collect();
+    assert!(enums.len() > 5 && enums.contains(&"QueueOrder"), "the enums were found: {enums:?}");
+    for source in &sources {
+        for (number, line) in source.product_code().lines().enumerate() {
+            let compares = |name: &&str| ["== ", "!= "].iter().any(|operator| line.contains(&format!("{operator}{name}::")));
+            let asks = |name: &&str| line.contains("matches!") && line.contains(&format!("{name}::"));
+            if enums.iter().any(|name| compares(name) || asks(name)) {
+                complaints.push(format!("src/{}:{}", source.path, number + 1));
+            }
+        }
+    }
+    complain("The words of a setting are told apart by a match without a default, in a method of their enum", &complaints);
 }
 
 #[test]
