@@ -163,8 +163,8 @@ const OTHER_ERRORS: &[&str] = &[
     "ERR_PANIC",
 ];
 
-/// The files of each interface that tells errors apart by hand, and the errors that it leaves out besides. The other packages have every status in
-/// a generated table.
+/// The files of each interface that tells errors apart by hand, and the errors that it leaves out besides. The other packages have every
+/// status in a generated table.
 const ERRORS: &[(&[&str], &[&str])] = &[
     (
         &["src/typed/error.rs"],
