@@ -330,7 +330,7 @@ namespace Kvlight
             uint flags = exception is PermanentException ? (uint)NativeApi.ERROR_F_PERMANENT : 0;
             flags |= exception is GoneException ? (uint)NativeApi.ERROR_F_NO_STALE : 0;
             Count(0);
-            long number = Objects.Add(new Raised(exception));
+            long number = Objects.Add(Raised.Of(exception));
             IntPtr made;
             fixed (byte* text = message)
             {

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 
 namespace Kvlight
@@ -86,17 +87,24 @@ namespace Kvlight
         public string Version { get; }
     }
 
-    /// <summary>A provider's exception in Engine.Objects; the type tells it from the values there.</summary>
+    /// <summary>A provider's exception in Engine.Objects; the type tells it from the values there. Whoever throws an exception adds to its stack trace,
+    /// so one that is delivered again and again would grow: a remembered error, or an exception that the provider has in a variable. So there is one
+    /// Raised for each exception, with the trace that the exception had when it first came.</summary>
     internal sealed class Raised
     {
-        /// <summary>The exception and its stack trace when it came. Whoever throws the exception adds to its trace, so a remembered error would
-        /// otherwise grow with each fetch.</summary>
+        private static readonly ConditionalWeakTable<Exception, Raised> Known = new ConditionalWeakTable<Exception, Raised>();
+
         internal readonly ExceptionDispatchInfo Error;
 
-        internal Raised(Exception exception)
+        private Raised(Exception exception)
         {
             Error = ExceptionDispatchInfo.Capture(exception);
         }
+
+        /// <summary>Whether a caller may have thrown the exception since it came.</summary>
+        internal bool IsDelivered { get; set; }
+
+        internal static Raised Of(Exception exception) => Known.GetValue(exception, made => new Raised(made));
     }
 
     /// <summary>Reads a kvl_result_t. The caller keeps it, and the objects that it refers to, valid during the call.</summary>
@@ -107,27 +115,15 @@ namespace Kvlight
         internal static V ValueOf<V>(ObjectTable objects, byte* result) => (V)objects.Find(*(long*)(result + NativeApi.Result.OBJECT));
 
         /// <summary>The error of a result, or null.</summary>
-        internal static ExceptionDispatchInfo ErrorOf(ObjectTable objects, byte* result)
+        private static ExceptionDispatchInfo ErrorOf(ObjectTable objects, byte* result)
         {
             IntPtr error = *(IntPtr*)(result + NativeApi.Result.ERROR);
-            return error == IntPtr.Zero ? null : Error(objects, error);
+            return error == IntPtr.Zero ? null : Error(objects, error, false);
         }
 
-        /// <summary>The error of a result, for a task, which takes the exception's trace as it is: gives the exception the trace that it had when it
-        /// came, which only throwing it does.</summary>
-        internal static Exception FreshErrorOf(ObjectTable objects, byte* result)
-        {
-            ExceptionDispatchInfo error = ErrorOf(objects, result);
-            try
-            {
-                error.Throw();
-            }
-            catch (Exception)
-            {
-                // It is returned.
-            }
-            return error.SourceException;
-        }
+        /// <summary>The error of a failed result, for a task, which takes the exception's trace as it is at this moment.</summary>
+        internal static Exception FreshErrorOf(ObjectTable objects, byte* result) =>
+            Error(objects, *(IntPtr*)(result + NativeApi.Result.ERROR), true).SourceException;
 
         internal static Result<K, V> Read<K, V>(ObjectTable objects, byte* result, K key)
         {
@@ -144,15 +140,34 @@ namespace Kvlight
                 (*(int*)(result + NativeApi.Result.FLAGS) & NativeApi.F_STALE) != 0);
         }
 
-        /// <summary>The exception for a kvl_error_t: the provider's own, or a KvlightException.</summary>
-        private static ExceptionDispatchInfo Error(ObjectTable objects, IntPtr error)
+        /// <summary>The exception for a kvl_error_t: the provider's own, or a KvlightException. If isFresh, it has the trace that it had when it
+        /// came.</summary>
+        private static ExceptionDispatchInfo Error(ObjectTable objects, IntPtr error, bool isFresh)
         {
             if (objects.Find(NativeApi.kvl_error_object(error).ToInt64()) is Raised raised)
+            {
+                if (isFresh && raised.IsDelivered)
+                    Restore(raised.Error);
+                raised.IsDelivered = true;
                 return raised.Error;
+            }
             IntPtr cause = NativeApi.kvl_error_cause(error);
             string message = Utf8.Text(NativeApi.kvl_error_message(error));
-            Exception inner = cause == IntPtr.Zero ? null : Error(objects, cause).SourceException;
+            Exception inner = cause == IntPtr.Zero ? null : Error(objects, cause, false).SourceException;
             return ExceptionDispatchInfo.Capture(KvlightException.Of(NativeApi.kvl_error_status(error), message, inner));
+        }
+
+        /// <summary>Gives an exception the trace that was captured, which only throwing it does.</summary>
+        private static void Restore(ExceptionDispatchInfo error)
+        {
+            try
+            {
+                error.Throw();
+            }
+            catch (Exception)
+            {
+                // Its trace is what was wanted.
+            }
         }
     }
 }
