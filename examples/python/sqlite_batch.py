@@ -24,7 +24,7 @@ class Packages:
 
     def __init__(self, path: str) -> None:
         self.queries = 0
-        # A plain provider runs in the loop's executor; tasks_max_running=1 below keeps it to one thread at a time.
+        # A plain provider runs on threads of the engine; tasks_max_running=1 below keeps it to one thread at a time.
         self.database = sqlite3.connect(path, check_same_thread=False)
         self.database.executescript(
             "DROP TABLE IF EXISTS package; CREATE TABLE package (id INTEGER PRIMARY KEY, name TEXT, version TEXT, kilobytes INTEGER)")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import threading
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import kvlight
@@ -387,6 +390,27 @@ def f19_an_engine_with_read_refresh_reloads_resident_keys() -> None:
             assert [await tasks.fetch("a") for _ in range(3)] == [3, 4, 5]
             assert await tasks.fetch("a", read="normal") == 5
             assert await asyncio.to_thread(tasks.fetch_wait, "a") == 6
+
+    asyncio.run(main())
+
+
+@in_own_process
+def f21_threads_of_the_loops_executor_may_all_wait_for_plain_providers_and_second_tiers() -> None:
+    class Tier(kvlight.SecondTier):
+        def read(self, keys: list[bytes], /) -> dict[bytes, bytes]:
+            return {}
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(2))
+        async with kvlight.Tasks[str, str](provider=lambda keys: keys, second_tier=Tier()) as tasks:
+            calls: list[Callable[[], object]] = [
+                call for i in range(4) for call in (
+                    functools.partial(tasks.fetch_wait, f"a{i}"),
+                    functools.partial(tasks.fetch_all_wait, [f"b{i}", f"c{i}"]),
+                    functools.partial(tasks.results_wait, [f"d{i}", f"e{i}"]))]
+            outcomes = await asyncio.gather(*(loop.run_in_executor(None, call) for call in calls))
+            assert outcomes[0:2] == ["a0", ["b0", "c0"]], outcomes
 
     asyncio.run(main())
 

@@ -55,7 +55,7 @@ class Tasks(Store[K, V], _native.Engine):
     provider   a function that takes a list of keys that are not in the cache, and returns a mapping (a key left out is absent) or a
                sequence in the order of the keys. None means that there is no such record. An exception in place of a value fails that
                key alone; an exception that is raised fails all keys, and every caller gets the same object. A plain function runs in
-               `executor`; by default that is the loop's, or the engine's own threads. It may fetch other keys and wait for
+               `executor`, by default on the engine's own threads. It may fetch other keys and wait for
                them; a wait that would leave no thread to load them raises RuntimeError. The coroutine of a coroutine function is cancelled as
                soon as no caller waits for its keys.
     one        instead of `provider`: a function that takes one key and returns its value.
@@ -164,6 +164,9 @@ class Tasks(Store[K, V], _native.Engine):
             serving.cancel()
         if self._serving:
             await asyncio.wait(self._serving)
+        for own in (self._pool if self._executor is None else None, self._tier_pool):
+            if own is not None:
+                own.shutdown(wait=False)  # a provider that still runs has no caller, and the loop does not wait for it
         pump = self._pump
         self._abandon()
         if pump is not None:
@@ -386,12 +389,32 @@ class Tasks(Store[K, V], _native.Engine):
                 return
             if self._loop is not None:
                 raise RuntimeError("this Tasks belongs to an event loop")
-            self._pool = self._executor or ThreadPoolExecutor(self._provider_threads, thread_name_prefix="kvlight")
+            self._pool = self._executor or self._new_pool()
             if self._tier is not None:
-                self._tier_pool = ThreadPoolExecutor(self._tier_threads, thread_name_prefix="kvlight-l2")
+                self._tier_pool = self._new_tier_pool()
             thread = threading.Thread(target=self._pump.run, name="kvlight", daemon=True)
             thread.start()
             self._thread = thread
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._provider_threads, thread_name_prefix="kvlight")
+
+    def _new_tier_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._tier_threads, thread_name_prefix="kvlight-l2")
+
+    # Not the loop's executor, all of whose threads may wait for values: await asyncio.to_thread(tasks.fetch_wait, key).
+
+    def _pool_of_loop(self) -> Executor:
+        if self._pool is None:
+            self._pool = self._executor or self._new_pool()
+        return self._pool
+
+    def _tier_pool_of_loop(self) -> Executor:
+        if self._executor is not None:
+            return self._executor
+        if self._tier_pool is None:
+            self._tier_pool = self._new_tier_pool()
+        return self._tier_pool
 
     # -- Called by the extension module ------------------------------------------------------------------------------------------
 
@@ -411,7 +434,7 @@ class Tasks(Store[K, V], _native.Engine):
             answers = await function(*arguments)
         else:
             loop = cast(asyncio.AbstractEventLoop, self._loop)
-            answers = await loop.run_in_executor(self._executor, self._nesting.call, keys, _call_on_thread, function, *arguments)
+            answers = await loop.run_in_executor(self._pool_of_loop(), self._nesting.call, keys, _call_on_thread, function, *arguments)
             if inspect.isawaitable(answers):
                 answers = await answers
         return [answers] if self._is_one else answers
@@ -429,7 +452,7 @@ class Tasks(Store[K, V], _native.Engine):
         try:
             if tier.redis is not None:
                 loop = cast(asyncio.AbstractEventLoop, self._loop)
-                await loop.run_in_executor(self._executor, _serve_on_thread, tier, request)
+                await loop.run_in_executor(self._tier_pool_of_loop(), _serve_on_thread, tier, request)
                 return
             question = tier.question(request)
             returned: Any = None
@@ -437,7 +460,7 @@ class Tasks(Store[K, V], _native.Engine):
                 returned = await question.method(*question.arguments)
             elif not question.is_empty:
                 loop = cast(asyncio.AbstractEventLoop, self._loop)
-                returned = await loop.run_in_executor(self._executor, _call_on_thread, question.method, *question.arguments)
+                returned = await loop.run_in_executor(self._tier_pool_of_loop(), _call_on_thread, question.method, *question.arguments)
                 if inspect.isawaitable(returned):
                     returned = await returned
             tier.answer(request, question, returned)
