@@ -2641,11 +2641,9 @@ KVL_API kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
  *
  * A second close can only shorten the wait; the function of each is called. Once the close is reported, kvl_tasks_free() does not wait.
  *
- * KVL_CLOSE_CANCEL loses the writes that wait for the second tier. KVL_CLOSE_DRAIN tries each of them once, and loses those that fail and
- * those that wait for the end of a pause after a failure (l2.break_ms). kvl_tasks_l2_sync() before it waits for all of them.
- *
  * @param tasks           [borrowed] from kvl_tasks_new().
- * @param mode            KVL_CLOSE_CANCEL: open positions are settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: accepted work continues.
+ * @param mode            KVL_CLOSE_CANCEL: open positions are settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: accepted work continues. Writes
+ *                        that wait for the second tier are then tried once (kvl_tasks_l2_sync() waits for those that fail), otherwise lost.
  * @param deadline_ms     for KVL_CLOSE_DRAIN: for how long accepted work may continue, in milliseconds, or KVL_FOREVER; after that, open
  *                        positions are settled with KVL_ERR_CLOSED. 0 means KVL_CLOSE_CANCEL.
  * @param function        [retained] called once when everything is done, by the dispatcher or kvl_queue_poll(); may be NULL.
