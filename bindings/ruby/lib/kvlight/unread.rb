@@ -4,7 +4,8 @@ module Kvlight
   # The objects that the library has dropped and that the pump has not read of. A thread that puts objects waits while there are many, since several such
   # threads are faster than the pump.
   #
-  # Their number is not known, but the number of objects held has grown by it, and by the number of new entries, since the queue was empty.
+  # Their number is not known, but the number of objects held has grown by it, and by the number of new entries, since the queue was empty. That is an
+  # estimate: the queue also looks empty while the thread that has put the first event into it has not announced that yet.
   class Unread
     # By how many the objects held may have grown before a thread that puts waits.
     LIMIT = 1024
