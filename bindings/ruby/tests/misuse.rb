@@ -531,7 +531,7 @@ scenario "s11a values that several threads replace or evict do not pile up" do
       end
     end
     Timeout.timeout(120) { writers.each(&:join) }
-    # Usually 1,140. If the thread that announces events gets no processor meanwhile, the queue looks empty, and 1,024 more may wait.
+    # Usually 1,140. If the thread that announces events gets no processor for a while, the queue looks empty, and 1,024 more may wait.
     equal mosts.max < 6000, true, "#{mosts.max} objects, with 100 entries and #{one_key ? 'one key' : 'many keys'}"
     tasks.close
   end

@@ -4,8 +4,7 @@ module Kvlight
   # The objects that the library has dropped and that the pump has not read of. A thread that puts objects waits while there are many, since several such
   # threads are faster than the pump.
   #
-  # Their number is not known, but the number of objects held has grown by it, and by the number of new entries, since the queue was empty. That is an
-  # estimate: the queue also looks empty while the thread that has put the first event into it has not announced that yet.
+  # Their number is not known, but the number of objects held has grown by it, and by the number of new entries, since the queue was empty.
   class Unread
     # By how many the objects held may have grown before a thread that puts waits.
     LIMIT = 1024
@@ -49,11 +48,22 @@ module Kvlight
       return if held - @base < LIMIT
 
       turns = @turns
-      if yield
+      # The queue also looks empty while the thread that has put the first event into it has not announced that yet.
+      if yield && !pause(turns) && yield
         empty(held) if removed == @removed # otherwise fewer are held, and the pump says so
         return
       end
       @lock.synchronize { @changed.wait(@lock) if turns == @turns }
+    end
+
+    private
+
+    # Gives other threads a millisecond. Returns whether the queue was found empty meanwhile.
+    def pause(turns)
+      @lock.synchronize do
+        @changed.wait(@lock, 0.001) if turns == @turns
+        turns != @turns
+      end
     end
   end
   private_constant :Unread
