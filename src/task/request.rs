@@ -168,7 +168,7 @@ impl Slots {
     /// Creates slots that are all free.
     pub fn new(settings: &TaskSettings) -> Slots {
         let TaskSettings { limit, min_running, max_running, max_abandoned, .. } = *settings;
-        let concurrency = (limit.is_adaptive()).then(|| Box::new(Concurrency::new(min_running, max_running)));
+        let concurrency = limit.is_adaptive().then(|| Box::new(Concurrency::new(min_running, max_running)));
         let max_running = concurrency.as_ref().map_or(max_running, |concurrency| concurrency.limit());
         Slots { max_running, concurrency, max_abandoned, running: 0, abandoned: 0, overdue: BTreeMap::new() }
     }
