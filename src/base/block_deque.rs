@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 /// The number of elements in a block.
 const BLOCK: usize = 256;
 
-/// The number of elements for which a queue gets memory with its first one.
+/// The number of elements that the first allocation of a queue has room for.
 const FEWEST: usize = 4;
 
 /// A double-ended queue whose operations take about the same time however many elements it has.
@@ -144,7 +144,8 @@ impl<T> BlockDeque<T> {
         element
     }
 
-    /// Frees the list of further blocks with the last of them: it has 32 bytes for each block that the queue ever had at a time.
+    /// Frees the memory of the list of further blocks once the list is empty: 32 bytes for each block that the queue had when it was
+    /// longest.
     fn forget_more_if_empty(&mut self) {
         if self.more.is_empty() {
             self.more = VecDeque::new();

@@ -1,8 +1,10 @@
 //! A record: an entry's key, answer and expiry time in one allocation, which a lookup reads after the index.
 //!
+//! ```text
 //!   bytes under a key   [ refs | shape | deadline | key, padded | the bytes ]     one block is both the entry and the value
 //!   any other value     [ refs | shape | deadline | key, padded | value pointer ]
 //!   null                [ refs | shape | deadline | key ]
+//! ```
 //!
 //! A block of the first kind is also a [`Value`], which may be referenced before, while and after it is an entry. It can be the entry of
 //! one store at a time; if it is put into a second one, that store creates a block of the second kind. Only the store uses the fields

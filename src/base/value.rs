@@ -2,10 +2,12 @@
 //!
 //! Each value is one allocation behind one thin pointer, which crosses the C ABI. Every entry pays for the header, so it is small:
 //!
+//! ```text
 //!   bytes     [ refs | kind, len | data ... ]
 //!   entry     [ refs | kind, len, key's len | deadline | key, padded | data ... ]
 //!   external  [ refs | kind      | data pointer, len | the host's object ]
 //!   object    [ refs | kind      | cost         | the host's object ]
+//! ```
 //!
 //! Bytes that are put under a key have room for what a store records about the entry: the block becomes the entry ([`super::record`]).
 //!

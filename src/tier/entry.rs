@@ -1,4 +1,4 @@
-//! The format of an entry (rule T13). Numbers are little-endian.
+//! The format of an entry in a second tier (rule T13). Numbers are little-endian.
 //!
 //! ```text
 //!    0   1  magic 0xCB
