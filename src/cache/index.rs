@@ -207,8 +207,8 @@ impl Index {
         Ok(())
     }
 
-    /// The next size of a full table: larger by a quarter only, because unused slots are not part of any entry's cost (rule S03a); but to
-    /// what the limit needs if that is not much more.
+    /// The next size of a full table: larger by a quarter only, because unused slots are not part of any entry's cost (rule S03a), or what
+    /// the limit needs if that is not much more.
     fn next_size(&self, size: u64, limit: u64) -> u64 {
         let most = Index::buckets_for(limit);
         let next = (size * 5 / 4).max(size + FIRST_GROWTH);

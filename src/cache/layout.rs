@@ -106,7 +106,7 @@ impl Layout {
     }
 
     /// The boundary before the first group begins to move; its complement is the boundary when all have begun. No other boundary has one
-    /// of these two values, because each group has at least 2^16 middle bits.
+    /// of these two values, because each group is a range of more than 2^16 values.
     fn first_boundary(self) -> u32 {
         if self.shrinks() { 0 } else { u32::MAX }
     }

@@ -127,7 +127,7 @@ impl LockedShard {
         result
     }
 
-    /// Called between two holds by the same thread. Returns once the threads that were waiting for the lock have had it.
+    /// Called between two holds by the same thread. See [`FairMutex::give_way`].
     #[inline]
     pub fn give_way(&self) {
         self.shard.give_way();

@@ -1,7 +1,7 @@
 //! The store: a bounded memory of answers (rules S01 to S21).
 //!
 //! Data behind locks. Nothing here starts a thread or calls the host: the floors above run the validator and the cost function before a
-//! call of the store, and the listeners after it. Each call receives a clock, which is read only if an entry can expire.
+//! call of the store, and the listeners after it. Each call receives a clock, which a lookup reads only for an entry that can expire.
 //!
 //! ```text
 //!   Store ── hash(key) ──▶ LockedShard ── one lock ──▶ Shard

@@ -350,7 +350,7 @@ impl Shard {
         let older_cause = found.map(|place| {
             let its_state = self.order.queue_state_after_use(&mut self.slab, place);
             let cause = if plan.stores() { Cause::Replaced } else { Cause::Removed };
-            // The older entry's cost is released before room is made for the newer one. So it leaves even if the newer one is refused.
+            // The older entry leaves before room is made for the newer one, so it leaves even if the newer one is refused.
             let cause = self.dismiss_or_expire(place, cause, now, out);
             if rarely(its_state.is_some()) && cause == Cause::Replaced {
                 queue_state = its_state;
@@ -444,7 +444,8 @@ impl Shard {
         cause
     }
 
-    /// Removes one entry from all structures. Only [`Shard::exchange`] and a move to another shard remove entries without this function.
+    /// Removes one entry from all structures. Only [`Shard::exchange`], [`Shard::salvage`] and a move to another shard remove entries
+    /// without this function.
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) {
         let end = self.end_of(place);
         let hash = self.prefetched_victim.take(place).unwrap_or_else(|| self.hasher.hash(self.slab.key(place)));

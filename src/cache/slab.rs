@@ -286,7 +286,7 @@ impl Slab {
         cost_of(self.record(place), None, overhead)
     }
 
-    /// The number of nodes, including free ones. The places are numbered from 0 up to it.
+    /// The number of nodes, including free ones. All places have lower numbers.
     pub fn nodes(&self) -> usize {
         self.nodes.len()
     }

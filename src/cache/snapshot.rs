@@ -4,7 +4,7 @@
 //! First the order is recorded, shard by shard and in small steps, with four bytes for each entry. Then the entries are read in that order,
 //! a page at a time, so that storing them in turn restores the order. Between two steps no lock is held (rule S19): entries that are
 //! stored, replaced or removed meanwhile may or may not be in the copy, and entries that are used meanwhile keep their former position. An
-//! entry that is neither removed nor replaced is in the copy exactly once, or more than once if the number of shards changes meanwhile.
+//! entry that is neither removed nor replaced is in the copy, and more than once only if the number of shards changes meanwhile.
 //!
 //! Each shard knows only the order of its own entries. The shards are read in turn, an equal part of each in every round. Since keys are
 //! spread over shards at random, the whole is nearly in order.

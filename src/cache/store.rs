@@ -383,8 +383,8 @@ impl Store {
         self.write(key, clock, out, |shard, hash, out| shard.remove(hash, key, now, out))
     }
 
-    /// Like [`Store::lookup_with`]; also returns whether the caller must start a refresh of the entry ahead of its expiry (rule R05). Only
-    /// one lookup gets true, until that refresh fails or its retry time has passed.
+    /// Like [`Store::lookup_with`]; also returns whether the caller must start a refresh of the entry ahead of its expiry (rule R05). After
+    /// one lookup gets true, no other does until the retry time has passed, which starts anew if the refresh fails.
     pub fn lookup_and_refresh_due<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<(R, bool)> {
         self.read_and_refresh_due(key, clock, LookupKind::Lookup, |_, found, _| see(&found.record.answer()))
     }

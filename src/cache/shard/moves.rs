@@ -1,4 +1,4 @@
-//! Moves entries from one shard to another (rule S02a). That is neither a departure nor a use.
+//! Moves entries from one shard to another (rule S02a). A move is neither a departure nor a use.
 //!
 //! The entry that would be evicted last is taken out first, and becomes the first to be evicted from its new shard. So the order of use is
 //! kept, although entries that are stored or used meanwhile are in the new shard before the others arrive.

@@ -1,6 +1,6 @@
-//! Refresh ahead: an entry that is used shortly before its expiry is loaded in the background (rule R05). The deadline in its record is
-//! then the time from which it is due for a refresh, and its end is in the lifetimes. So a lookup before that time reads no more memory
-//! than without refreshes.
+//! Refresh ahead: an entry that is used shortly before its expiry is loaded in the background (rule R05). With refresh ahead, the
+//! deadline in an entry's record is the time from which the entry is due for a refresh, and its end is in the lifetimes. So a lookup before
+//! that time reads no more memory than without refreshes.
 
 use super::super::slab::{FoundEntry, Place, Slab};
 use super::{LookupKind, Shard, time_of};
