@@ -57,9 +57,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
-    /// Sets the provider. It receives requests on a provider thread, and may answer each key now or later, on any thread. If it panics, the
-    /// keys without an answer of a request that it holds fail with [`super::ErrorKind::Provider`]. No panic of a function of the program is
-    /// printed.
+    /// Sets the provider. It receives requests on a provider thread, and may answer each key now or later, on any thread. If it panics
+    /// while it holds a request, the request's unanswered keys fail with [`super::ErrorKind::Provider`]. Panics of the program's functions
+    /// are not printed.
     pub fn provider(mut self, provide: impl Fn(LoadRequest<K, V>) + Send + Sync + 'static) -> Builder<K, V> {
         self.hooks.provider = Some(Arc::new(ProvidingClosure(move |ticket| provide(LoadRequest::new(ticket)))));
         self
@@ -113,7 +113,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
     }
 
     /// Sets a function that is called once for each value that leaves the cache, with the reason. It runs on the dispatcher's thread;
-    /// without a provider, on the thread that removed the value, or on the dispatcher's if the value expired.
+    /// without a provider, on the thread whose call removed the value, or on the dispatcher's if the timer removed it after its expiry.
     pub fn on_removal(mut self, removed: impl Fn(K, Arc<V>, Cause) + Send + Sync + 'static) -> Builder<K, V> {
         self.hooks.removal = Some(Arc::new(RemovalClosure(move |departure: &Departure| {
             if let Answer::Value(value) = &*departure.answer() {

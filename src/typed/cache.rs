@@ -237,8 +237,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         let _ = self.cache.clear();
     }
 
-    /// Visits each key that has an entry throughout once, with its entry as it is then: `None` if the key is known to be absent. Counts
-    /// neither uses nor lookups, and holds no lock, so that the cache may be changed meanwhile. Ends early if the engine is shut down.
+    /// Visits, once, every key that has an entry throughout, with the entry as it is at that moment: `None` if the key is known to be
+    /// absent. Counts neither uses nor lookups, and holds no lock, so that the cache may be changed meanwhile. Ends early if the engine is
+    /// shut down.
     pub fn iter(&self) -> CacheIter<K, V> {
         CacheIter { cache: self.clone(), entries: Entries::default() }
     }

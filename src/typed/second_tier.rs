@@ -226,7 +226,8 @@ where
         Ok(())
     }
 
-    /// A panic of the program's function concerns this key alone (rule T11), here and in [`TypedTier::hit`].
+    /// The value as bytes, if the program's function makes any. Here and in [`TypedTier::hit`], a panic of that function concerns this key
+    /// alone (rule T11).
     fn payload(&self, value: &Value) -> Option<Vec<u8>> {
         catch_panic_within(|| (self.sharing.encode)(&shared::<V>(value))).ok().flatten()
     }

@@ -216,8 +216,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         self.core().refresh(keys.iter().map(Vec::as_slice), settings).map_err(FetchError::of)
     }
 
-    /// Invalidates keys that another process has changed: their entries are removed, and their loads in progress still answer those who
-    /// wait but are not stored. Call it after the change, never before.
+    /// Invalidates keys that another process has changed: their entries are removed, and the answers of their loads in progress reach those
+    /// who wait, but are not stored. Call it after the change, never before.
     pub fn invalidate<'k, Q: KeyBytes + ?Sized + 'k>(&self, keys: impl IntoIterator<Item = &'k Q>) -> Result<(), FetchError>
     where
         K: Borrow<Q>,

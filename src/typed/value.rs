@@ -7,7 +7,8 @@ use crate::base::panics::catch_panic;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-/// A panic in the value's `Drop` ends here: it must reach neither the caller of a put nor a second such panic (rule L07).
+/// A panic in the value's `Drop` ends here. Otherwise it would reach the caller of a put, and a second one during it would end the process
+/// (rule L07).
 unsafe extern "C-unwind" fn drop_arc<V>(pointer: *mut c_void) {
     // SAFETY: the pointer came from `Arc::<V>::into_raw` in `stored`, and this runs once for it.
     let value = unsafe { Arc::from_raw(pointer.cast_const().cast::<V>()) };
