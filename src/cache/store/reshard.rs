@@ -229,7 +229,9 @@ mod tests {
         let (store, clock) = store_of(CacheSettings { capacity: 65_536, ..CacheSettings::default() });
         (0..3_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
         let mut number = 100_000;
-        for (capacity, most) in [(4_000, 65_536), (65_536, 65_536), (3_000, 65_536)] {
+        let limits = || store.locked_shards.iter().map(|shard| shard.read(None, |shard| shard.limits().entries)).sum::<u64>();
+        // Each time, either the former or the new capacity is 65,536.
+        for capacity in [4_000, 65_536, 3_000] {
             store.resize(
                 capacity,
                 None,
@@ -238,12 +240,13 @@ mod tests {
                     number += 1;
                     put(&store, &clock, number);
                     assert!(left.iter().all(|left| left.cause == Cause::Trimmed));
-                    assert!(store.len(&clock, &mut Departures::new()) <= most);
+                    assert!(limits() <= 65_536, "{} entries are allowed on the way to {capacity}", limits());
                     if capacity > 3_000 {
                         assert!((0..3_000).step_by(97).all(|number| has(&store, &clock, number)));
                     }
                 }),
             );
+            assert_eq!(limits(), capacity);
             assert!(store.len(&clock, &mut Departures::new()) <= capacity);
         }
     }
