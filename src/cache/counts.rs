@@ -13,9 +13,9 @@ pub struct StoreCounts {
     pub misses: u64,
     /// Lookups of a key that the validator refused.
     pub invalid_keys: u64,
-    /// Values that were stored, including those that replaced an older value.
+    /// Entries that were stored, including those that replaced a live one.
     pub inserts: u64,
-    /// Values that replaced an older value that was still alive.
+    /// Entries that replaced a live one.
     pub replacements: u64,
     pub(super) removals: [Tally; Cause::ALL.len()],
 }
