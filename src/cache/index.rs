@@ -287,6 +287,11 @@ mod tests {
         0xABCD_0000_0000 << 16 | u64::from(tag)
     }
 
+    /// A hash for each number, spread over the table.
+    fn spread(number: u32) -> u64 {
+        hash(number.wrapping_mul(0x9E37_79B9))
+    }
+
     #[test]
     fn an_empty_table_has_no_memory_and_finds_nothing() {
         let index = Index::new();
@@ -298,7 +303,7 @@ mod tests {
         for limit in [1, 2, 3, 11, 12, 13, 1000] {
             let mut index = Index::new();
             for number in 0..limit as u32 {
-                index.insert(hash(number.wrapping_mul(0x9E37_79B9)), record(number), limit);
+                index.insert(spread(number), record(number), limit);
             }
             assert_eq!((index.table.buckets.len() as u64, index.growth.is_none()), (Index::buckets_for(limit), true));
             assert!(index.table.buckets.iter().any(|bucket| !bucket.is_full()));
@@ -318,15 +323,14 @@ mod tests {
 
     #[test]
     fn s18_a_walk_shows_each_record_once_while_the_table_grows() {
-        let tag_of = |number: u32| hash(number.wrapping_mul(0x9E37_79B9));
         let mut index = Index::new();
         assert_eq!(walked(&mut index, 8, |_| ()), (vec![], 1));
-        (0..1000).for_each(|number| index.insert(tag_of(number), record(number), 1 << 20));
+        (0..1000).for_each(|number| index.insert(spread(number), record(number), 1 << 20));
         let mut next = 1000;
         let (mut seen, pages) = walked(&mut index, 8, |index| {
             // If the table grew without end, so would the walk.
             for _ in 0..if next < 30_000 { 200 } else { 0 } {
-                index.insert(tag_of(next), record(next), 1 << 20);
+                index.insert(spread(next), record(next), 1 << 20);
                 next += 1;
             }
         });
@@ -346,10 +350,6 @@ mod tests {
             let probes = work::probes_of(|| from = index.walk(next, 8, |_| ()));
             assert!(probes <= 16, "{probes} buckets");
         }
-    }
-
-    fn spread(number: u32) -> u64 {
-        hash(number.wrapping_mul(0x9E37_79B9))
     }
 
     #[test]
@@ -428,7 +428,9 @@ mod tests {
     proptest! {
         /// Few tags, at both ends of their range, so that many buckets in a row are full, and such rows wrap around the end.
         #[test]
-        fn a_record_is_found_from_its_insertion_to_its_removal(steps in prop::collection::vec((any::<bool>(), 0..40u32, 0..12u32), 1..300)) {
+        fn a_record_is_found_from_its_insertion_to_its_removal(
+            steps in prop::collection::vec((any::<bool>(), 0..40u32, 0..12u32), 1..300),
+        ) {
             let mut index = Index::new();
             let mut held: Vec<(u32, u32)> = Vec::new();
             for (inserts, number, tag) in steps {
