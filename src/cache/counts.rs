@@ -13,9 +13,9 @@ pub struct StoreCounts {
     pub misses: u64,
     /// Lookups of a key that the validator refused.
     pub invalid_keys: u64,
-    /// Entries that were stored, including those that replaced a live one.
+    /// Entries that were stored, including those that replaced an older one.
     pub inserts: u64,
-    /// Entries that replaced a live one.
+    /// Entries that replaced an older one, fresh or stale.
     pub replacements: u64,
     pub(super) removals: [Tally; Cause::ALL.len()],
 }
