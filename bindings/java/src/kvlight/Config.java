@@ -99,7 +99,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     @FunctionalInterface
     public interface RemovalListener<K, V> {
         /**
-         * Called once for each value, or absence, that has left the cache or was refused by it. A fetch may still hold the value: {@link #dropped}
+         * Called once for each value or absence that has left the cache, or that the cache refused. A fetch may still hold the value: {@link #dropped}
          * says when nothing does.
          *
          * @param key the key of the entry
@@ -132,8 +132,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
 
     /**
      * The executor on which futures are completed, and with them the functions that depend on them; it also runs the functions of {@link #dropped},
-     * {@link #removalListener}, {@link Tasks#fetchEach} and {@link FetchOptions#progress}. The default is a small pool for all of this process, which
-     * starts more threads for those that wait for futures. If such functions block in other ways, set an executor with enough threads.
+     * {@link #removalListener}, {@link Tasks#fetchEach} and {@link FetchOptions#progress}. The default is a small pool that the whole process shares. It
+     * starts another thread for each that waits for a future. If such functions block in other ways, set an executor with enough threads.
      *
      * <p>What the executor rejects, and what it runs inside of {@link Executor#execute}, runs on the thread that reads the library's events. There a
      * function must neither block nor wait for a future, since no event is read meanwhile.
@@ -150,7 +150,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
      * A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the executor for
      * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed, and not for values that are being passed to
      * the second tier at the close. {@link Store#close} waits for the calls, unless it is called by a function that the cache itself runs on this
-     * executor. Anything else that runs on an executor of a single thread must not call close: it would wait for calls that need that thread.
+     * executor. If the executor has a single thread, nothing else that runs on it may call close: the calls need the thread that would wait for them.
      *
      * <p>A value that is stored several times, such as one that is put under two keys, or that the provider returns again, is reported once, when none
      * of its entries is left. That is decided by identity, not by {@code equals}.
@@ -195,7 +195,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
      * What values cost: {@link #cacheCostLimit} limits the total. Without this function they cost 0, unless {@link Terms#cost} says otherwise.
      *
      * @param function returns the cost of a value, in bytes, 0 or above; runs on the thread that stores the value. If it throws, or returns a
-     *         number below 0, the put fails, or the answer of the provider.
+     *         number below 0, the put or the provider's answer fails.
      * @return this
      */
     public Config<K, V> cost(ToLongFunction<? super V> function) {

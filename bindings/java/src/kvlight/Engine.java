@@ -14,7 +14,7 @@ import java.util.function.Consumer;
 
 /**
  * The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs no code of the
- * program. The engine refers weakly to its Tasks or Cache, so that one that the program drops without closing it is collected, which ends the engine.
+ * program. The engine refers weakly to its Tasks or Cache: if the program drops that without closing it, it is collected, which ends the engine.
  *
  * <p>States: open; closing, after {@link #close}; ended, when the pump has freed all. The gate keeps calls from using handles that have been freed.
  */
@@ -38,7 +38,7 @@ final class Engine {
 
     final Gate gate = new Gate();
 
-    /** Runs the program's functions that belong to all fetches, one at a time. */
+    /** Runs the program's functions for dropped values, removals and failures, one at a time. */
     final SerialExecutor serial;
 
     private final Executor callbacks;
@@ -62,7 +62,7 @@ final class Engine {
     private volatile boolean isOpen = true;
     private volatile boolean isEnding;
     private Thread pump;
-    /** A store that drains. The pump refers to this engine, and so keeps the store from being collected before the end. */
+    /** A store that drains. The pump refers to this engine, so this reference keeps the store from being collected before the end. */
     private volatile Store<?, ?> held;
 
     /** Opens a cache without a provider. */
@@ -194,7 +194,7 @@ final class Engine {
         return pass;
     }
 
-    /** Waits while the pump is far behind the writers. Called before each write of an object, outside the gate, which the pump shuts at the end. */
+    /** Waits while the pump is far behind the writers. Called before each put, outside the gate, which the pump shuts at the end. */
     void awaitPump() {
         if (!backlog.needsPump()) {
             return;

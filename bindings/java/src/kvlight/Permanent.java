@@ -1,6 +1,6 @@
 package kvlight;
 
-/** Thrown by a provider to prevent retries of the key, whatever the settings of retries are. It may throw a subclass. */
+/** Thrown by a provider to prevent retries of the key, whatever the settings of retries are. The provider may throw a subclass. */
 public class Permanent extends RuntimeException {
     private static final long serialVersionUID = 1;
 

@@ -80,7 +80,7 @@ final class RedisTier {
     RedisTier(String url) {
         if (url.indexOf(0) >= 0) {
             // The URL may contain a password, so it is not in the message.
-            throw new IllegalArgumentException("kvlight: the l2Url contains the character NUL, with which texts end");
+            throw new IllegalArgumentException("kvlight: the l2Url contains the character NUL, which would end it");
         }
         if (Api.failure != null) {
             UnsatisfiedLinkError error = new UnsatisfiedLinkError(Api.failure.getMessage());

@@ -1,6 +1,6 @@
 package kvlight;
 
-/** Thrown by a provider to state how long a retry must wait at least, like HTTP's Retry-After. It may throw a subclass. */
+/** Thrown by a provider to state the shortest pause before a retry, like HTTP's Retry-After. The provider may throw a subclass. */
 public class RetryAfter extends RuntimeException {
     private static final long serialVersionUID = 1;
 
@@ -11,7 +11,7 @@ public class RetryAfter extends RuntimeException {
      * Creates an exception.
      *
      * @param message what has failed
-     * @param afterMs the pause before the next attempt, in milliseconds, 0 or above
+     * @param afterMs the shortest pause before the next attempt, in milliseconds, 0 or above
      */
     public RetryAfter(String message, long afterMs) {
         super(message);
@@ -22,7 +22,7 @@ public class RetryAfter extends RuntimeException {
     }
 
     /**
-     * Returns the pause before the next attempt.
+     * Returns the shortest pause before the next attempt.
      *
      * @return milliseconds
      */

@@ -95,7 +95,7 @@ final class Scratch implements AutoCloseable {
     /** Copies a text, and ends it with a NUL; returns its address. */
     long text(String text) {
         if (text.indexOf(0) >= 0) {
-            throw new IllegalArgumentException("kvlight: a text contains the character NUL, with which texts end: " + text.replace('\0', '?'));
+            throw new IllegalArgumentException("kvlight: a text contains the character NUL, which would end it: " + text.replace('\0', '?'));
         }
         long at = bytes(text.getBytes(StandardCharsets.UTF_8));
         memory.put(used++, (byte) 0);

@@ -50,7 +50,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      * Returns the value in the cache.
      *
      * @param key the key
-     * @return the value; null if the key is known to be absent, and if it is not in the cache
+     * @return the value; null if the key is known to be absent, or is not in the cache
      */
     public V get(K key) {
         return getOrDefault(key, null);

@@ -20,12 +20,12 @@ import java.util.function.Function;
  *
  * <p>A future is completed on the executor for callbacks ({@link Config#callbackExecutor}), and fails with the provider's exception unchanged, or
  * with a {@link KvlightException}. Cancelling it cancels this fetch and no other. {@code orTimeout} ends the future alone, and the fetch goes on;
- * {@link FetchSettings#timeoutMs} ends the fetch. A method that returns a future throws only what is wrong with its arguments: a key or options that
- * are null or cannot be read, or an invalid setting. A key of more than 65,535 bytes fails like a key that cannot be loaded.
+ * {@link FetchSettings#timeoutMs} ends the fetch. A method that returns a future throws only if its arguments are wrong: a key or a list that is null or
+ * cannot be read, or an invalid setting. A key of more than 65,535 bytes fails like a key that cannot be loaded.
  *
  * <p>A provider may fetch and wait for other keys of its Tasks. If it waits for a key that it is to answer itself, with {@link #fetchWait}, or with
  * {@code join} or {@code get} of a fetch, the wait is refused with {@link Status#ERR_REENTRANT}. A chain of providers that wait for each other needs a
- * slot for each ({@link Settings#tasksMaxRunning}): if it is longer, it waits for ever.
+ * slot for each ({@link Settings#tasksMaxRunning}): with fewer slots, it waits for ever.
  *
  * @param <K> the type of the keys
  * @param <V> the type of the values; null: there is no such record
