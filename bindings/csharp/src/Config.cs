@@ -41,7 +41,7 @@ namespace Kvlight
         public Func<K, bool> Validator { get; set; }
 
         /// <summary>Returns the cost of a value in bytes, 0 or above; CacheCostLimit limits the total. If it throws, or returns a number below
-        /// 0, the put fails, or the answer of the provider. Without this function values cost 0, unless their terms say otherwise.</summary>
+        /// 0, the put or the provider's answer fails. Without this function values cost 0, unless their terms say otherwise.</summary>
         public Func<V, long> Cost { get; set; }
 
         /// <summary>Receives the exceptions of functions that nobody waits for: Dropped, Removed, Validator, the consumer of FetchEachAsync,
@@ -151,7 +151,7 @@ namespace Kvlight
     {
         private long progressStep = 1;
 
-        /// <summary>Receives the progress of a batch: how many keys are settled, how many of these failed, and how many keys there are. Runs on a
+        /// <summary>Receives the progress of a fetch: how many keys are settled, how many of these failed, and how many keys there are. Runs on a
         /// thread of the package or of the thread pool, one call at a time; the task of the fetch completes after the last call, unless its token is
         /// cancelled.</summary>
         public Action<long, long, long> Progress { get; set; }

@@ -53,7 +53,7 @@ namespace Kvlight
         [ThreadStatic]
         private static int lent;
 
-        /// <summary>How many providers and functions of Serial this thread is running, of any engine. They never wait for a pump.</summary>
+        /// <summary>How many providers and jobs of a Serial this thread is running, of any engine. They never wait for a pump.</summary>
         [ThreadStatic]
         internal static int Callbacks;
 

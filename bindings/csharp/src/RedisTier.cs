@@ -55,7 +55,7 @@ namespace Kvlight
         internal RedisTier(string url)
         {
             if (url.IndexOf('\0') >= 0)
-                throw new ArgumentException("kvlight: L2Url contains the character NUL, with which texts end"); // and a password, which is not shown
+                throw new ArgumentException("kvlight: L2Url contains the character NUL, which would end it"); // The URL may contain a password.
             Bind();
             IntPtr made = IntPtr.Zero, why = IntPtr.Zero;
             int status;
@@ -138,7 +138,7 @@ namespace Kvlight
             GC.KeepAlive(this);
         }
 
-        /// <summary>Lets the server serve a request, and waits for that. Calls `onFound` with the index and the entry of each object that was found.
+        /// <summary>Lets the server serve a request, and waits until it has. Calls `onFound` with the index and the entry of each object that was found.
         /// Returns whether the request was served.</summary>
         internal bool Serve(IntPtr request, Action<int, TierFound> onFound)
         {

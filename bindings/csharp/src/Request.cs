@@ -186,7 +186,7 @@ namespace Kvlight
             Keys = keys.AsReadOnly();
         }
 
-        /// <summary>Notes that this thread runs the provider, until Leave.</summary>
+        /// <summary>Notes that this thread runs the provider, until LeaveProvider.</summary>
         internal void EnterProvider()
         {
             outer = running;

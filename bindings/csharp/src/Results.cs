@@ -87,9 +87,9 @@ namespace Kvlight
         public string Version { get; }
     }
 
-    /// <summary>A provider's exception in Engine.Objects; the type tells it from the values there. Whoever throws an exception adds to its stack trace,
-    /// so one that is delivered again and again would grow: a remembered error, or an exception that the provider has in a variable. So there is one
-    /// Raised for each exception, with the trace that the exception had when it first came.</summary>
+    /// <summary>A provider's exception in Engine.Objects; the type tells it from the values there. Whoever throws an exception adds to its stack
+    /// trace. The trace of one that is delivered again and again, such as a remembered error or an exception in a static field of the provider, would grow
+    /// without a limit. So there is one Raised for each exception, with the trace that the exception had when it first came.</summary>
     internal sealed class Raised
     {
         private static readonly ConditionalWeakTable<Exception, Raised> Known = new ConditionalWeakTable<Exception, Raised>();

@@ -28,7 +28,7 @@ namespace Kvlight
             Put(name, form);
         }
 
-        /// <summary>A value as a string, a bool, a long or a double; null if it is none of these and no other number.</summary>
+        /// <summary>Returns a value as a string, a bool, a long or a double; null if it is neither text, nor a boolean, nor a number.</summary>
         private static object Form(object value)
         {
             switch (value is Enum ? TypeCode.Object : Convert.GetTypeCode(value))

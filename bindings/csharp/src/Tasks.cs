@@ -22,9 +22,9 @@ namespace Kvlight
     /// <summary>A cache with a provider: each key is loaded once, in batches, however many callers want it. Config creates it. All methods may be
     /// called on any thread. A Tasks that is dropped without Dispose is closed by the garbage collector, when no fetch is in progress. The task of a
     /// fetch fails with the provider's exception, unchanged, or with a KvlightException. Cancelling the token of a fetch cancels this fetch and no
-    /// other. A method that returns a task throws only what is wrong with its arguments: a key or a list that is null or cannot be read, or an invalid
+    /// other. A method that returns a task throws only if its arguments are wrong: a key or a list that is null or cannot be read, or an invalid
     /// setting. A key of more than 65,535 bytes fails like a key that cannot be loaded. A provider may fetch and wait for other keys of its Tasks; a
-    /// chain of providers that wait for each other needs a slot for each (TasksMaxRunning): if it is longer, it waits for ever.</summary>
+    /// chain of providers that wait for each other needs a slot for each (TasksMaxRunning): with fewer slots, it waits for ever.</summary>
     /// <typeparam name="K">The type of the keys.</typeparam>
     /// <typeparam name="V">The type of the values; null: there is no such record.</typeparam>
     public sealed class Tasks<K, V> : Store<K, V>
@@ -150,7 +150,7 @@ namespace Kvlight
             CancellationToken cancellationToken = default(CancellationToken)) =>
             FetchAll<IReadOnlyList<Result<K, V>>>(keys, options, cancellationToken, results => results);
 
-        /// <summary>Fetches several keys. A function turns their results into that of the task.</summary>
+        /// <summary>Fetches several keys. A function turns their results into the result of the task.</summary>
         private unsafe Task<T> FetchAll<T>(IEnumerable<K> keys, FetchOptions options, CancellationToken cancellationToken,
             Func<Result<K, V>[], T> outcome)
         {
@@ -292,8 +292,8 @@ namespace Kvlight
         }
 
         /// <summary>Closes the Tasks once all accepted work is done. Fetches that are still open after the given time end with Status.ErrClosed. A
-        /// later Dispose ends them at once. Writes that wait for the second tier are tried once, unless it has its pause after a failure
-        /// (L2BreakMs); those that fail are lost.</summary>
+        /// later Dispose ends them at once. Writes that wait for the second tier are tried once, and lost if they fail; those that wait for the end of a
+        /// pause after a failure (L2BreakMs) are lost too.</summary>
         /// <param name="drainMs">How long that may take, in milliseconds; -1: without a limit.</param>
         /// <returns>A task that completes when all is freed.</returns>
         public Task CloseAsync(long drainMs = -1)

@@ -28,7 +28,7 @@ namespace Kvlight
         /// <summary>The bytes of a text, followed by a NUL; throws if the text contains one.</summary>
         internal static byte[] Terminated(string text) => text.IndexOf('\0') < 0
             ? Encoding.UTF8.GetBytes(text + "\0")
-            : throw new ArgumentException("kvlight: a text contains the character NUL, with which texts end: " + text.Replace('\0', '?'));
+            : throw new ArgumentException("kvlight: a text contains the character NUL, which would end it: " + text.Replace('\0', '?'));
 
         internal static string Text(byte* text)
         {
