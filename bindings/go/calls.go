@@ -31,10 +31,10 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// endedError is the error of a function of the program that ended its goroutine by runtime.Goexit, as t.FailNow does.
-type endedError string
+// goexitError is the error of a function of the program that ended its goroutine by runtime.Goexit, as t.FailNow does.
+type goexitError string
 
-func (where endedError) Error() string { return "kvlight: " + string(where) + " ended its goroutine" }
+func (where goexitError) Error() string { return "kvlight: " + string(where) + " ended its goroutine" }
 
 // caught calls a function of the program and returns its error, or its panic as a PanicError. It does not return if the function ends the goroutine.
 func caught(where string, call func() error) (err error) {
@@ -50,10 +50,10 @@ func caught(where string, call func() error) (err error) {
 	return err
 }
 
-// contain calls a function of the program on a goroutine of its own and waits for it. It returns the function's error, its panic as a PanicError, or an
-// endedError if the function ended its goroutine.
+// contain calls a function of the program on a goroutine of its own and waits for it. It returns the function's error, its panic as a PanicError, or a
+// goexitError if the function ended its goroutine.
 func contain(where string, call func() error) error {
-	err := error(endedError(where))
+	err := error(goexitError(where))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

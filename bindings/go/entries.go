@@ -143,7 +143,7 @@ func (t *transfer[V]) convertAll() {
 	isConverting := false
 	defer func() {
 		if isConverting {
-			t.err = endedError(converting)
+			t.err = goexitError(converting)
 			t.answered <- nil
 			for range t.asked {
 				t.answered <- nil

@@ -11,7 +11,7 @@
 //
 // A value can be any Go value, and stays in Go; the library holds a handle of the value. An error of the provider reaches every waiting caller
 // unchanged. One goroutine reads the library's queue; each call of the provider runs on a goroutine of its own. An open cache takes two threads of the
-// system: that goroutine waits in one, and the other is the library's.
+// system: the goroutine that reads the queue waits in one, and the other is the library's.
 package kvlight
 
 // #include "shim.h"
@@ -35,7 +35,7 @@ type Provider[V any] func(ctx context.Context, keys []string) (map[string]V, err
 // without Close is closed by the garbage collector, unless its provider, another of its functions, its second tier or one of its values refers to it.
 type Tasks[V any] struct{ *reference[V] }
 
-// reference is what a Tasks and its copies have in common. The engine is closed when it becomes unreachable.
+// reference is what a Tasks and its copies have in common. When the reference becomes unreachable, the engine is closed.
 type reference[V any] struct{ engine *engine[V] }
 
 // Result is the result of one key.
@@ -44,10 +44,11 @@ type Result[V any] struct {
 	// Value is the value, if Found is true.
 	Value V
 	// Found reports whether there is a value. With neither a value nor an Err the key is known to be absent, or not in the cache.
-	Found    bool
-	Err      error
-	Status   Status
-	Source   Source
+	Found  bool
+	Err    error
+	Status Status
+	Source Source
+	// Attempts is how many attempts the load made; 0 if there was no load.
 	Attempts int
 	// Age is the time since the value was loaded or put. TTLLeft is the time until it expires: negative for never, 0 if it is not stored.
 	Age, TTLLeft time.Duration

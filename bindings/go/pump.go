@@ -48,15 +48,15 @@ func (e *engine[V]) pump(queue *C.kvl_queue_t) {
 	}
 }
 
-// read reads the queue until a condition holds and the queue is empty. It handles the events and removes what the library dropped.
-func (e *engine[V]) read(queue *C.kvl_queue_t, isDone func() bool) error {
+// read reads the queue until `until` returns true and the queue is empty. It handles the events and removes what the library dropped.
+func (e *engine[V]) read(queue *C.kvl_queue_t, until func() bool) error {
 	// The event is in C's memory, since its fields of pointer types hold IDs.
 	event := (*C.kvl_event_t)(C.malloc(C.sizeof_kvl_event_t))
 	defer C.free(unsafe.Pointer(event))
 	dropped := make([]C.uintptr_t, maxDrops)
 	for {
 		var n C.size_t
-		isDone, timeout, inUse := isDone(), C.int64_t(C.KVL_FOREVER), e.objects.inUse()
+		isDone, timeout, inUse := until(), C.int64_t(C.KVL_FOREVER), e.objects.inUse()
 		if isDone || e.backlog.mustLook(inUse) {
 			timeout = 0
 		}
@@ -198,8 +198,8 @@ func (e *engine[V]) startRequest(handle *C.kvl_request_t) {
 	go request.run()
 }
 
-// attemptContext has the deadline of an attempt. The library cancels it when the attempt has timed out: a timer here might do so before, and what the
-// provider then returns would end the attempt in the place of the timeout.
+// attemptContext has the deadline of an attempt. The library cancels it when the attempt has timed out: a timer here might fire earlier, and what the
+// provider then returns would end the attempt in place of the timeout.
 type attemptContext struct {
 	context.Context
 	deadline time.Time
@@ -209,7 +209,7 @@ func (c attemptContext) Deadline() (time.Time, bool) { return c.deadline, true }
 
 // run calls the provider. If the provider panics or ends its goroutine, the request's keys fail, as with an error.
 func (r *Request[V]) run() {
-	err := error(endedError("the provider"))
+	err := error(goexitError("the provider"))
 	defer func() {
 		if err != nil {
 			_ = r.FinishError(err)

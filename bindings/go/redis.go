@@ -42,7 +42,7 @@ func openRedis(url string) (*redisTier, error) {
 	if strings.IndexByte(url, 0) >= 0 {
 		return nil, errNULInURL
 	}
-	// dlerror returns the last error of its own thread, so it must run on the thread of dlopen.
+	// The text that go_redis_load returns belongs to this thread: the next failure of dlopen on it overwrites the text.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	native := (*C.go_redis_t)(C.calloc(1, C.size_t(unsafe.Sizeof(C.go_redis_t{}))))

@@ -62,7 +62,7 @@ type retryAfter struct {
 
 func (r retryAfter) Unwrap() error { return r.error }
 
-// RetryAfter gives an error a pause, like HTTP's Retry-After: a retry waits at least that long. Around a KeyErrors it gives it to those of its errors
+// RetryAfter gives an error a pause, like HTTP's Retry-After: a retry waits at least that long. Around a KeyErrors it applies to those of its errors
 // that have no pause of their own.
 func RetryAfter(err error, pause time.Duration) error {
 	if err == nil {
@@ -78,7 +78,7 @@ type marks struct {
 	hasPause bool
 }
 
-// marksOf returns the marks of an error, in addition to those of a KeyErrors that it is in.
+// marksOf returns the marks of an error, added to `all`, the marks of the KeyErrors that contains the error.
 func marksOf(err error, all marks) marks {
 	if _, isPermanent := errorAs[permanent](err); isPermanent {
 		all.flags |= C.KVL_ERROR_F_PERMANENT
@@ -92,11 +92,11 @@ func marksOf(err error, all marks) marks {
 	return all
 }
 
-// Keys returns a copy of the requested keys: answers go by the positions in it, also if the provider sorts it or writes to it.
+// Keys returns a new copy of the requested keys. The i-th key of a request stays the same, even if the provider sorts or changes the copy.
 func (r *Request[V]) Keys() []string { return append([]string(nil), r.keys...) }
 
-// Context returns a context that is cancelled once no caller waits for the request any longer, or its attempt has timed out: that is its deadline.
-// Its Err is context.Canceled in both cases.
+// Context returns a context that is cancelled once no caller waits for the request any longer, or its attempt has timed out. Its
+// deadline is that of the attempt, if there is one. Its Err is context.Canceled in both cases.
 func (r *Request[V]) Context() context.Context { return r.ctx }
 
 // Attempt returns the number of the i-th key's attempt, from 1; 0 once the request is finished.
