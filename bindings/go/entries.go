@@ -27,13 +27,15 @@ func (e *engine[V]) all(yield func(Result[V]) bool) {
 		return
 	}
 	defer C.kvl_iterator_free(iterator)
+	// The entry is in C's memory, since its field `object` has a pointer type and holds an ID.
+	entry := (*C.kvl_result_t)(C.malloc(C.sizeof_kvl_result_t))
+	defer C.free(unsafe.Pointer(entry))
 	for {
-		var entry C.kvl_result_t
-		status := Status(C.kvl_iterator_next(iterator, &entry, C.sizeof_kvl_result_t))
+		status := Status(C.kvl_iterator_next(iterator, entry, C.sizeof_kvl_result_t))
 		if status != Value && status != Null {
 			return
 		}
-		result := e.result(&entry)
+		result := e.result(entry)
 		result.Key = stringOf(entry.key, entry.key_len)
 		if !yield(result) {
 			return

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	kvlight "github.com/kvlight/kvlight/bindings/go"
 )
@@ -60,6 +61,52 @@ func Test_s18_a_saved_cache_loads_with_its_values_and_ttls(t *testing.T) {
 	if count, err := other.Stats(); count.Entries != 5001 || err != nil {
 		t.Error(count.Entries, err)
 	}
+}
+
+// freedAddress returns the address of a block of 64 KiB that the garbage collector has freed.
+func freedAddress() uintptr {
+	var last uintptr
+	for i := 0; i < 64; i++ {
+		block := new([1 << 16]byte)
+		last = uintptr(unsafe.Pointer(block))
+	}
+	runtime.GC()
+	runtime.GC()
+	return last
+}
+
+// The upper bits of an ID say how often its slot was used, so some IDs are addresses in Go's heap. A variable of a pointer type with the address of
+// freed memory makes the garbage collector end the program.
+func Test_s18_an_iteration_survives_the_garbage_collector_whatever_the_ids_are(t *testing.T) {
+	const entries, iterations = 1000, 1000
+	tasks := openTasks(t, echo, kvlight.Settings{"cache.capacity": entries})
+	defer tasks.Close()
+	tasks.SetNextIDs(freedAddress()|1, entries)
+	for _, key := range testKeys(entries) {
+		if isStored, err := tasks.Put(key, key, kvlight.Terms{}); !isStored || err != nil {
+			t.Fatal(isStored, err)
+		}
+	}
+	var isDone atomic.Bool
+	hasEnded := make(chan struct{})
+	go func() {
+		defer close(hasEnded)
+		for !isDone.Load() {
+			runtime.GC()
+		}
+	}()
+	for i := 0; i < iterations; i++ {
+		count := 0
+		tasks.All()(func(entry kvlight.Result[string]) bool {
+			count++
+			return entry.Key == entry.Value
+		})
+		if count != entries {
+			t.Fatalf("%d entries of %d", count, entries)
+		}
+	}
+	isDone.Store(true)
+	<-hasEnded
 }
 
 func Test_s18_a_file_or_a_function_that_fails_returns_the_reason(t *testing.T) {
