@@ -3823,6 +3823,20 @@ KVL_API kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t time
 KVL_API kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *out_event, size_t out_size);
 
 /**
+ * Returns how many events wait. A queue has no limit, so a program whose threads cause events faster than it reads them can hold these
+ * threads back while many wait.
+ *
+ * Events that were sent together, such as the results of fetches that waited for one key, count as one. A destructor that is to run on the
+ * reading thread counts as an event.
+ *
+ * @param queue  [borrowed] from kvl_queue_new(); may be NULL.
+ * @return the number of events; 0 for NULL and for a queue from before a fork.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API size_t kvl_queue_len(const kvl_queue_t *queue);
+
+/**
  * Makes a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, return KVL_EMPTY.
  *
  * @param queue  [borrowed] from kvl_queue_new().

@@ -1296,6 +1296,8 @@ public:
         detail::raise_if_failed(kvl_queue_handle(handle_.get(), &is));
         return is;
     }
+    /* How many events wait; those that were sent together count as one. */
+    size_t size() const noexcept { return kvl_queue_len(handle_.get()); }
     void wake() const { detail::raise_if_failed(kvl_queue_wake(handle_.get())); }
     /* Makes `hook` run on a thread of the library when events wait; it may only schedule a poll. */
     template <class Function> void on_wake(Function &&hook) const

@@ -277,22 +277,14 @@ mod tests {
 
     #[test]
     fn b1_a_struct_of_the_current_size_is_filled_completely() {
-        // By size of a word: the sizes of kvl_result_t, kvl_event_t and kvl_stats_t where a word has 4 bytes and 8-byte types are aligned
-        // to 4 (i686) or to 8 (armv7), and their sizes here. tests/rust/c.rs lets compilers check that they are whole words everywhere.
-        let sizes = [
-            (4, [76, 52, 364]),
-            (4, [80, 52, 368]),
-            (
-                size_of::<usize>(),
-                [size_of::<types::kvl_result_t>(), size_of::<types::kvl_event_t>(), size_of::<super::super::stats::kvl_stats_t>()],
-            ),
-        ];
-        for (word, sizes) in sizes {
-            for size in sizes {
-                assert_eq!(whole_words(size, word), size);
-                assert_eq!(whole_words(size + word - 1, word), size);
-                assert_eq!(whole_words(size - 1, word), size - word);
-            }
+        // Where a word has 4 bytes, an odd and an even number of words; and the sizes of the structs here. tests/rust/c.rs lets compilers
+        // check that these are whole words everywhere.
+        let word = size_of::<usize>();
+        let here = [size_of::<types::kvl_result_t>(), size_of::<types::kvl_event_t>(), size_of::<super::super::stats::kvl_stats_t>()];
+        for (size, word) in [(76, 4), (80, 4)].into_iter().chain(here.map(|size| (size, word))) {
+            assert_eq!(whole_words(size, word), size);
+            assert_eq!(whole_words(size + word - 1, word), size);
+            assert_eq!(whole_words(size - 1, word), size - word);
         }
     }
 }

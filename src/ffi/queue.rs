@@ -375,6 +375,23 @@ pub unsafe extern "C" fn kvl_queue_next(
     })
 }
 
+/// Returns how many events wait. A queue has no limit, so a program whose threads cause events faster than it reads them can hold these
+/// threads back while many wait.
+///
+/// Events that were sent together, such as the results of fetches that waited for one key, count as one. A destructor that is to run on the
+/// reading thread counts as an event.
+///
+/// @param queue  [borrowed] from kvl_queue_new(); may be NULL.
+/// @return the number of events; 0 for NULL and for a queue from before a fork.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_queue_len(queue: *const kvl_queue_t) -> usize {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(queue).map_or(0, |handle| handle.queue.len()))
+}
+
 /// Makes a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, return KVL_EMPTY.
 ///
 /// @param queue  [borrowed] from kvl_queue_new().

@@ -47,6 +47,11 @@ impl DeliveryQueue {
         self.receiver.is_empty()
     }
 
+    /// The number of deliveries that are waiting.
+    pub fn len(&self) -> usize {
+        self.receiver.len()
+    }
+
     /// Takes the next delivery, if there is one.
     pub fn try_take(&self) -> Option<Arc<dyn Deliverable>> {
         self.receiver.try_recv().ok()

@@ -139,6 +139,11 @@ impl HostQueue {
         !signal.raised
     }
 
+    /// The number of deliveries that are waiting, including one of which only some events were read.
+    pub fn len(&self) -> usize {
+        self.deliveries.len() + usize::from(self.begun.lock().is_some())
+    }
+
     fn is_empty(&self) -> bool {
         self.deliveries.is_empty() && self.begun.lock().is_none()
     }

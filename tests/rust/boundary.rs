@@ -133,6 +133,7 @@ fn l09_getters_accept_null() {
         assert!(kvl_options_problem(null()).is_null());
         assert_eq!(lookup::kvl_tasks_reads_store_first(null()), 0);
         kvl_options_free(null_mut());
+        assert_eq!(kvl_queue_len(null()), 0);
     }
 }
 

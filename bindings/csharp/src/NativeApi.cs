@@ -938,6 +938,9 @@ namespace Kvlight
         internal delegate int kvl_queue_next_fn(IntPtr @queue, long @timeoutMs, void* @outEvent, long @outSize);
         internal static kvl_queue_next_fn kvl_queue_next;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate long kvl_queue_len_fn(IntPtr @queue);
+        internal static kvl_queue_len_fn kvl_queue_len;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int kvl_queue_wake_fn(IntPtr @queue);
         internal static kvl_queue_wake_fn kvl_queue_wake;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]

@@ -474,6 +474,7 @@ kvl_status_t kvl_queue_handle(kvl_queue_t *queue, void **out_handle);
 kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function, void *user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t timeout_ms, size_t *out_ran);
 kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *out_event, size_t out_size);
+size_t kvl_queue_len(const kvl_queue_t *queue);
 kvl_status_t kvl_queue_wake(kvl_queue_t *queue);
 kvl_status_t kvl_queue_free(kvl_queue_t *queue);
 void kvl_queue_dispose(kvl_queue_t *queue);

@@ -123,6 +123,7 @@ static void l02_each_result_can_be_read_as_an_event(void)
     answer(&fixture);
     STATUS(kvl_queue_poll(fixture.queue, SIZE_MAX, 0, NULL), KVL_ERR_NO_CALLBACK);
     for (int i = 0; i < WAITERS; i++) {
+        CHECK(kvl_queue_len(fixture.queue) == (i == 0 ? 2 : 1)); /* the results of those that joined were sent together */
         STATUS(kvl_queue_next(fixture.queue, 60000, &event, sizeof event), KVL_OK);
         CHECK(event.kind == KVL_EVENT_RESULT && event.user_data == &waiters[i] && event.tasks == fixture.tasks);
         CHECK(event.result->status == KVL_VALUE && event.result->data_len == 1 && event.result->key[0] == 'k');

@@ -147,8 +147,33 @@ static void l09_lookups_of_objects_refuse_wrong_arguments(void)
     kvl_cache_release(cache);
 }
 
+static void l02_the_length_of_a_queue_is_the_number_of_events_that_wait(void)
+{
+    enum { OBJECTS = 5 };
+    kvl_queue_t *queue = NULL;
+    kvl_value_t *values[OBJECTS];
+    kvl_event_t event;
+    int objects[OBJECTS];
+
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    for (int i = 0; i < OBJECTS; i++)
+        STATUS(kvl_value_new_object_on(queue, &objects[i], 1, NULL, &values[i]), KVL_OK);
+    CHECK(kvl_queue_len(queue) == 0);
+    kvl_value_release_many(values, OBJECTS);
+    CHECK(kvl_queue_len(queue) == OBJECTS);
+    STATUS(kvl_queue_wake(queue), KVL_OK); /* is no event */
+    for (size_t left = OBJECTS; left-- > 0;) {
+        STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_OK);
+        CHECK(event.kind == KVL_EVENT_DROP && kvl_queue_len(queue) == left);
+    }
+    STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_EMPTY);
+    CHECK(kvl_queue_len(queue) == 0 && kvl_queue_len(NULL) == 0);
+    STATUS(kvl_queue_free(queue), KVL_OK);
+}
+
 int main(void)
 {
+    l02_the_length_of_a_queue_is_the_number_of_events_that_wait();
     s12_lookups_return_objects_without_a_reference(NULL);
     s12_lookups_return_objects_without_a_reference(is_not_bad);
     l09_lookups_of_objects_refuse_wrong_arguments();

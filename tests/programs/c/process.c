@@ -222,6 +222,7 @@ static unsigned char release_in_the_child(void *argument)
     FORKED(kvl_queue_fd(bound->queue, &fd));
     FORKED(kvl_queue_set_wake(bound->queue, NULL, NULL, NULL));
     FORKED(kvl_queue_wake(bound->queue));
+    wrong = (unsigned char)(wrong + (kvl_queue_len(bound->queue) != 0));
     FORKED(kvl_value_new_object_on(bound->queue, &bound->freed, 1, NULL, &value));
     FORKED(kvl_queue_free(bound->queue));
     return wrong;

@@ -96,7 +96,7 @@ void an_engine_keeps_its_queue()
         CHECK(tasks->fetch_all({"a", "b"}, [&](kvl::results results) { delivered += static_cast<int>(results.size()); }) == KVL_PENDING);
         while (delivered == 0)
             queue.poll(16, std::nullopt);
-        CHECK(delivered == 2 && queue.poll(16) == 0 && woken.take());
+        CHECK(delivered == 2 && queue.poll(16) == 0 && queue.size() == 0 && woken.take());
         CHECK(tasks->fetch("c", [&](const kvl::result &) { delivered++; }) == KVL_PENDING);
     } // the engine holds the queue
     tasks->cache().put("d", "e");

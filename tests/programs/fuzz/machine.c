@@ -596,6 +596,7 @@ void machine_run(const uint8_t *data, size_t size, void (*check)(struct machine 
     kvl_cache_release(machine.cache);
     MUST_SAY(kvl_tasks_free(machine.tasks), KVL_OK);
     drain(&machine);
+    MUST(kvl_queue_len(machine.queue) == 0);
     must(machine.objects == machine.objects_freed, "each destructor runs once", machine.objects_freed - machine.objects, __FILE__, __LINE__);
     MUST_SAY(kvl_queue_free(machine.queue), KVL_OK);
     kvl_clock_release(machine.clock);

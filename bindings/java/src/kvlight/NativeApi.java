@@ -545,6 +545,7 @@ final class NativeApi {
     static native int kvl_queue_set_wake(long queue, long function, long userData, long userDataFree);
     static native int kvl_queue_poll(long queue, long max, long timeoutMs, long outRan);
     static native int kvl_queue_next(long queue, long timeoutMs, long outEvent, long outSize);
+    static native long kvl_queue_len(long queue);
     static native int kvl_queue_wake(long queue);
     static native int kvl_queue_free(long queue);
     static native void kvl_queue_dispose(long queue);

@@ -498,6 +498,7 @@ module Kvlight
       kvl_queue_set_wake: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
       kvl_queue_poll: [:INT32_T, %i[UINTPTR_T SIZE_T INT64_T UINTPTR_T]],
       kvl_queue_next: [:INT32_T, %i[UINTPTR_T INT64_T UINTPTR_T SIZE_T]],
+      kvl_queue_len: [:SIZE_T, %i[UINTPTR_T]],
       kvl_queue_wake: [:INT32_T, %i[UINTPTR_T]],
       kvl_queue_free: [:INT32_T, %i[UINTPTR_T]],
       kvl_queue_dispose: [:VOID, %i[UINTPTR_T]],
