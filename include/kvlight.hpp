@@ -1100,7 +1100,7 @@ class l2_server {
 public:
     virtual ~l2_server() = default;
     /* Makes the server the second tier of a configuration. Then create one engine, before the next call for that configuration. */
-    virtual expected<std::unique_ptr<l2_connection>> connect(kvl_config_t *of) const = 0;
+    virtual expected<std::unique_ptr<l2_connection>> connect(kvl_config_t *configuration) const = 0;
 };
 
 namespace detail {

@@ -182,7 +182,7 @@ KVL_API kvl_status_t kvl_redis_attach(kvl_redis_t *redis, kvl_tasks_t *tasks);
  * | sessions | how many connections were made |
  * | leases | how many leases this process was granted |
  * | busy | how often another process was loading a key that this one looked up |
- * | heard, own | how many keys of other processes' writes, and of its own, were read from the log |
+ * | heard, own | how many keys that other processes wrote, and that this process wrote, were read from the log |
  * | gaps, blind | how often entries of the log may have been missed, and how often the log could not be read for blind_ms: in both cases everything cached is looked up again |
  *
  * @param redis     [borrowed] from kvl_redis_use() or kvl_redis_open().

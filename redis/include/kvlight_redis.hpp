@@ -29,10 +29,11 @@ namespace kvl {
 
 inline namespace KVL_MODE {
 
-/* A server that processes share, by its URL, whose options kvlight_redis.h lists. A wrong URL fails the creation of the engine, with a sentence that says
-   how to fix it.
+/* A server that several processes share, named by a URL. kvlight_redis.h lists the URL's options. A wrong URL fails the creation of the engine, with a
+   sentence that says how to fix it.
    Each engine has a connection of its own. It is made in the background, remade whenever it is lost, and ended by the engine's destructor and by join().
-   What has not been written by then is lost: tasks::sync_second_tier() waits until it is, and so does tasks::close() with a drain. */
+   What has not been written by then is lost. tasks::sync_second_tier() waits until everything that was put, removed or cleared is written, but not for what
+   was loaded; tasks::close() with a drain tries to write both, once. */
 class redis final : public l2_server {
 public:
     /* Bytes are shared; objects stay in their process. */
@@ -40,8 +41,8 @@ public:
     /* A null pointer, which getenv() may return, is an empty URL: it fails the creation of the engine. */
     explicit redis(const char *url) : url_(url != nullptr ? url : "") {}
     /* Objects are shared too. `encode(const kvl::value &)` returns the bytes of an object, or an optional of them; `decode(std::string_view)` returns the
-       object that has the bytes, as a provider does. Both are called on threads of the library, several at a time. An object for which `encode` returns
-       nothing or throws stays in its process; bytes for which `decode` returns nothing or throws are a miss. */
+       object that the bytes stand for, in any form in which a provider may return a value. Both are called on threads of the library, several at a time.
+       An object for which `encode` returns nothing or throws stays in its process; bytes for which `decode` returns nothing or throws are a miss. */
     template <class Encode, class Decode> redis(std::string url, Encode encode, Decode decode) : redis(std::move(url))
     {
         static_assert(std::is_invocable_v<Encode &, const value &>, "encode is called with a const kvl::value &");
@@ -55,14 +56,14 @@ public:
     {
     }
 
-    expected<std::unique_ptr<l2_connection>> connect(kvl_config_t *of) const override
+    expected<std::unique_ptr<l2_connection>> connect(kvl_config_t *configuration) const override
     {
         kvl_redis_t *made = nullptr;
         kvl_error_t *why = nullptr;
         static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;
         if (url_.find('\0') != url_.npos)
             return kvl::error::of(KVL_ERR_BAD_VALUE, "The URL contains a NUL."); /* C would read only what is before it */
-        const kvl::status s = functions_ ? kvl_redis_open(url_.c_str(), &library, &made, &why) : kvl_redis_use(of, url_.c_str(), &made, &why);
+        const kvl::status s = functions_ ? kvl_redis_open(url_.c_str(), &library, &made, &why) : kvl_redis_use(configuration, url_.c_str(), &made, &why);
         if (s != KVL_OK) {
             kvl::error refused = kvl::error::of(s, why != nullptr ? kvl_error_message(why) : nullptr);
             kvl_error_release(why);
@@ -70,7 +71,7 @@ public:
         }
         std::shared_ptr<kvl_redis_t> opened(made, kvl_redis_free);
         if (functions_)
-            detail::raise_if_failed(kvl_config_set_l2(of, KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES | KVL_L2_F_OBJECTS, serve,
+            detail::raise_if_failed(kvl_config_set_l2(configuration, KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES | KVL_L2_F_OBJECTS, serve,
                                                       new converter{opened, functions_}, detail::end<converter>));
         return std::unique_ptr<l2_connection>(std::make_unique<connection>(std::move(opened)));
     }
@@ -93,7 +94,7 @@ private:
             return std::forward<Text>(bytes);
     }
 
-    /* Its destructor ends the connection and does not free it: requests may still come, and the converter has a reference too. */
+    /* The destructor ends the connection for every reference to it: a converter, to which requests may still come, has one too. */
     class connection final : public l2_connection {
     public:
         explicit connection(std::shared_ptr<kvl_redis_t> opened) noexcept : handle_(std::move(opened)) {}
@@ -161,18 +162,18 @@ private:
 
     static void serve(void *closure, kvl_l2_request_t *request) noexcept
     {
-        const auto &objects = *static_cast<converter *>(closure);
+        const auto &conversion = *static_cast<converter *>(closure);
         const uint32_t kind = kvl_l2_request_kind(request);
         if (kind == KVL_L2_FILL || kind == KVL_L2_WRITE)
             for (size_t i = 0, n = kvl_l2_request_len(request); i < n; i++)
-                objects.encode(request, i);
+                conversion.encode(request, i);
         kvl_redis_found_t *found = nullptr;
         size_t len = 0;
-        const kvl::status s = kvl_redis_serve(objects.handle.get(), request, &found, &len);
+        const kvl::status s = kvl_redis_serve(conversion.handle.get(), request, &found, &len);
         for (size_t i = 0; i < len; i++)
-            objects.answer(request, found[i]);
+            conversion.answer(request, found[i]);
         kvl_redis_found_free(found, len);
-        /* A lookup is finished even if it failed, which fails its unanswered keys; other requests fail by not being finished. */
+        /* Finishing a lookup fails the keys that have no answer. Any other request fails if it is not finished. */
         if (s == KVL_OK || kind == KVL_L2_READ)
             kvl_l2_request_finish(request);
     }
