@@ -13,8 +13,9 @@
 #   users.close
 #
 # One Ruby thread, the pump, reads the queue of the library's events; it runs no code of the program. Providers run on worker threads, at most
-# `tasks.max_running` at a time; blocks given to start, and `dropped:`, run one at a time on another thread. No Ruby code is passed to
-# the library, since a call from one of its threads would abort the interpreter.
+# `tasks.max_running` at a time besides those that have exceeded `attempt_timeout_ms`. The second tier has worker threads of its own. Blocks given
+# to start, and `dropped:`, run one at a time on one more thread. No Ruby code is passed to the library, since a call from one of its threads
+# would abort the interpreter.
 
 # A second copy of these files, loaded from another path, would redefine the classes of the first.
 if defined?(Kvlight::LOADED_FROM) && Kvlight::LOADED_FROM != __FILE__

@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # The values that wait for `dropped:`. A thread that puts values waits while there are more than the limit: removals.max_pending, but in a small cache no
-  # more than cache.capacity or 16, whichever is more.
+  # The values that wait for `dropped:`. A thread that puts values waits while there are more than the limit: removals.max_pending or, in a smaller cache,
+  # the larger of cache.capacity and 16.
   class Backlog
     # `limit` is nil for no limit.
     def initialize(limit)

@@ -13,7 +13,7 @@ module Kvlight
     # The maximum number of requests that the provider can have at a time.
     attr_reader :max_requests
 
-    # How many of them can hold a slot.
+    # How many of these requests can hold a slot: tasks.max_running.
     attr_reader :max_running
 
     # How many values may wait for `dropped:`; nil is no limit. For a small cache it is less than removals.max_pending.

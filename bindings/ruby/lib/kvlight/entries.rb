@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # An iteration over the entries of a cache. The finalizer ends that of an Enumerator that is never finished: Ruby collects its fiber without running the
-  # fiber's ensure.
+  # An iteration over the entries of a cache. If an Enumerator is not read to its end, the finalizer ends its iteration: Ruby collects the Enumerator's
+  # fiber without running the fiber's ensure.
   class Entries
     include Unique
 

@@ -8,7 +8,7 @@ module Kvlight
     # The keys in the order of the call.
     attr_reader :keys
 
-    # `must_load`: every key is to be loaded, also one that is stored.
+    # `must_load`: every key is to be loaded, even if it is stored.
     def initialize(tasks, handle, keys, block, single:, must_load:)
       @tasks = tasks
       @handle = handle
@@ -48,7 +48,7 @@ module Kvlight
 
     # -- For Tasks ------------------------------------------------------------------------------------------------------
 
-    # Whether every key is to be loaded, also one that is stored.
+    # Whether every key is to be loaded, even if it is stored.
     def must_load?
       @must_load
     end

@@ -79,7 +79,7 @@ module Kvlight
       layout.new(*Fiddle::Pointer.new(address)[0, layout::SIZE].unpack(layout::FORMAT))
     end
 
-    # Copies keys into memory outside of Ruby's heap, as an array of kvl_slice_t followed by their bytes. Garbage collection of
+    # Copies keys into memory outside of Ruby's heap: an array of kvl_slice_t, followed by the bytes of the keys. Garbage collection of
     # the returned pointer frees that memory.
     def self.slices(keys)
       packed = keys.sum(&:bytesize)

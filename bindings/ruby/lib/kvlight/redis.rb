@@ -4,7 +4,7 @@ module Kvlight
   # The second tier of `l2_url`: a connection to a Redis or Valkey server, by libkvlight_redis. It carries out requests by itself, so it has no methods
   # like those of a SecondTier.
   #
-  # libkvlight_redis is linked with libkvlight. The loader takes the one that Native has loaded, since it has the same name.
+  # libkvlight_redis is linked with libkvlight. The loader gives it the copy that Native has loaded, since that has the soname it asks for.
   class RedisTier
     include Unique
 
@@ -67,7 +67,7 @@ module Kvlight
       Interrupts.off { open(url) }
     end
 
-    # Frees the connection when this object is collected: then no thread is running one of its methods.
+    # Frees the connection when this object is collected. No thread is running one of its methods then.
     def self.finalizer(free, handle)
       proc { free.call(handle) }
     end

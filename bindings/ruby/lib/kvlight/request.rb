@@ -48,7 +48,7 @@ module Kvlight
     def not_modified(key, **terms)
       at = position_of(key)
       status = Settings.with_terms(**terms) { |packed| answer_one(at) { Native.kvl_request_not_modified(_1, at, packed) } }
-      # Of a key that is answered, the store need not have an entry.
+      # A key that has an answer already need not have an entry in the store.
       if status == MISS && !@answered[at] && !@finished
         raise Error.new(MISS, "not_modified needs an entry, and the store has none for the key #{key.inspect}")
       end
@@ -151,7 +151,7 @@ module Kvlight
       Thread.current.thread_variable_set(:kvlight_request, nil)
     end
 
-    # Whether the request is wanted: one that is not may have lost its slot, and another attempt may load its keys.
+    # Whether the request is still wanted, and so still holds its slot. Otherwise another attempt may be loading its keys.
     def holds_slot?
       @lock.synchronize { !@handle.nil? && Native.kvl_request_is_cancelled(@handle) == CANCEL_NO }
     end
@@ -174,8 +174,8 @@ module Kvlight
       nil
     end
 
-    # Calls the provider. A lambda, or a method, is given no argument too many, since it would raise. A block ignores a second argument; without one, a block
-    # with |keys,| or |keys, **options| would take the Array of keys apart and receive only the first.
+    # Calls the provider. A lambda or a method that takes only the keys would raise if it were given the request too. A block ignores a second argument, and
+    # needs one: with a single argument, a block with |keys,| or |keys, **options| would take the Array of keys apart and receive only the first.
     def call_provider(provider)
       provider.lambda? && !takes_request?(provider) ? provider.call(@keys) : provider.call(@keys, self)
     end

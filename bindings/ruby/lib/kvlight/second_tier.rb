@@ -51,7 +51,7 @@ module Kvlight
 
     def initialize(tier, dump, load)
       missing = METHODS.values.find { |name| !tier.respond_to?(name) } unless tier.is_a?(RedisTier)
-      raise ArgumentError, "kvlight: a second tier has a method #{missing}, and #{tier.class} has none" if missing
+      raise ArgumentError, "kvlight: a second tier needs a method #{missing}, and #{tier.class} has none" if missing
       raise ArgumentError, "kvlight: dump: and load: go together: the one reads what the other wrote" unless dump.nil? == load.nil?
 
       @tier = tier

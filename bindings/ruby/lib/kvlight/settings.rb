@@ -24,7 +24,7 @@ module Kvlight
     end
     private_class_method :apply_one
 
-    # Returns a text that ends where it ends in C too.
+    # Returns the text; raises if it contains a NUL byte, at which it would end in C.
     def self.text(text)
       text.include?("\0") ? raise(ArgumentError, "kvlight: a setting contains a NUL byte: #{text.inspect[..60]}") : text
     end

@@ -86,7 +86,7 @@ module Kvlight
       end
     end
 
-    # Returns the stored value; nil if the key is not in the cache or known to be absent. Never calls the provider.
+    # Returns the stored value; nil if the key is not in the cache, or is known to be absent. Never calls the provider.
     def get(key)
       value = @engine.look_up(key_of(key), @objects.objects, @encoding)
       Native::MISSING.equal?(value) ? nil : value
@@ -95,8 +95,8 @@ module Kvlight
     # Stores a value; nil stores the key as known to be absent. Returns whether it was stored. Terms are ttl_ms:, priority:, cost:, stale_ttl_ms: (how
     # long the value is kept as a fallback after it expires; -1 for not at all), version: (of the record, for Request#stale), tags: (names by
     # which remove_tag and expire_tag find the entry), keep_ttl: true (an existing entry keeps its time of expiry) and only_if: :absent or
-    # :present. Waits while too many values wait for `dropped:`, except in code that the cache calls: more than removals_max_pending, or in a small
-    # cache more than cache_capacity or 16, whichever is more.
+    # :present. Waits while more values wait for `dropped:` than removals_max_pending or, in a smaller cache, than the larger of cache_capacity
+    # and 16. In code that the cache calls it does not wait.
     def put(key, value, **terms)
       key = key_of(key)
       if same_process?
@@ -122,7 +122,7 @@ module Kvlight
       with_cache { |cache| Native.kvl_cache_expire(cache, key, key.bytesize) } == OK
     end
 
-    # Removes all entries with a tag, and returns their number. A running load does not store its answer if that has the tag.
+    # Removes all entries with a tag, and returns their number. A running load whose answer has the tag does not store it.
     def remove_tag(tag)
       change_tagged(tag) { |*arguments| Native.kvl_cache_remove_tag(*arguments) }
     end
@@ -251,12 +251,12 @@ module Kvlight
       @engine.same_process?
     end
 
-    # Whether only one request can be with the provider, and a missing key can come from nowhere else.
+    # Whether the provider has a single slot, and a missing key can come from the provider only.
     def single_slot?
       @engine.max_running == 1 && @tier.nil?
     end
 
-    # Whether a key is in the cache. This is no use of it.
+    # Whether a key is in the cache. Asking does not count as a use of the entry.
     def stored?(key)
       Interrupts.off { in_cache { |cache| Native.kvl_cache_contains(cache, key, key.bytesize) } }.between?(VALUE, NULL)
     end
@@ -277,7 +277,8 @@ module Kvlight
     def with_error(error)
       raise TypeError, "kvlight: a key fails with an exception, not #{error.inspect[..60]}" unless error.is_a?(Exception)
 
-      # These call methods of the program, which may take their time or use the cache: so before interrupts are off and the lock is taken.
+      # `message` and `after_ms` may be the program's own methods, which may take long or use the cache. So they are called here, before interrupts
+      # are off and the lock is taken.
       message = message_of(error)
       retry_after_ms = error.after_ms if error.is_a?(RetryAfter)
       Interrupts.off do
@@ -345,7 +346,7 @@ module Kvlight
 
     def check_callable(**functions)
       functions.each do |name, function|
-        raise TypeError, "kvlight: #{name}: is a Proc or has another method call, not #{function.inspect[..60]}" unless function.nil? || function.respond_to?(:call)
+        raise TypeError, "kvlight: #{name}: is an object with the method call, such as a Proc, not #{function.inspect[..60]}" unless function.nil? || function.respond_to?(:call)
       end
     end
 
@@ -400,7 +401,7 @@ module Kvlight
       raise
     end
 
-    # The message of an error; the name of its class if `message` raises. A worker takes interrupts in it, as in a provider.
+    # The message of an error; the name of its class if `message` raises. A worker can be interrupted in `message`, as in a provider.
     def message_of(error)
       Workers.worker? ? Interrupts.on { String(error.message) } : String(error.message)
     rescue Exception # rubocop:disable Lint/RescueException
@@ -409,7 +410,7 @@ module Kvlight
 
     # Saves or loads through the block, and returns the number of entries. Raises an Error with the library's message on failure.
     def transfer(path)
-      path = File.path(path) # a String without NUL bytes, also of a Pathname
+      path = File.path(path) # makes a String of a Pathname, and raises if it contains a NUL byte
       done = Fiddle::Pointer.malloc(Native::Transfer::SIZE, Fiddle::RUBY_FREE)
       Interrupts.off do
         status = nil
@@ -432,7 +433,7 @@ module Kvlight
       Error.check(Interrupts.off { in_cache(&call) })
     end
 
-    # The caller keeps interrupts off.
+    # Calls the block with a handle of the cache. The caller keeps interrupts off.
     def in_cache
       @engine.use do |tasks|
         cache = Native.output { |out| Error.check(Native.kvl_tasks_cache(tasks, out)) }
@@ -469,7 +470,7 @@ module Kvlight
       end
     end
 
-    # Whether a fetch with these options loads keys that are stored, too.
+    # Whether a fetch with these options loads every key, even if it is stored.
     def must_load?(options)
       read = options.transform_keys(&:to_sym)[:read]
       read.nil? ? !@reads_store_first : read.to_s == "refresh"
@@ -565,7 +566,7 @@ module Kvlight
       @callbacks.push(lambda do
         Interrupts.on { job.call }
       rescue SystemExit
-        raise # in the main thread too, as Ruby does for any thread
+        raise # ends the program, as `exit` does in any thread
       rescue Exception => e # rubocop:disable Lint/RescueException
         report(e)
       ensure
