@@ -165,9 +165,9 @@ impl<L: Default> Levels<L> {
         self.find(priority).ok().map(|number| &self.at(number).list)
     }
 
-    /// Whether [`Levels::open`] may have to add a level to others: there is a root, and it has another priority.
+    /// Whether [`Levels::open`] may have to add a level of this priority to existing levels: there is a root, and it has another priority.
     #[inline(always)]
-    pub fn may_need(&self, priority: f64) -> bool {
+    pub fn may_need_another(&self, priority: f64) -> bool {
         self.root != NONE && self.at(self.root).priority != priority
     }
 

@@ -68,7 +68,7 @@ impl EvictionOrder {
     /// Whether there are entries, and not all of them are known to have this priority.
     #[inline(always)]
     pub fn may_need_level(&self, priority: f64) -> bool {
-        self.levels.may_need(priority)
+        self.levels.may_need_another(priority)
     }
 
     /// Adds the entry at `place`; `hash` is the hash of its key. The caller must have turned a priority of -0 into 0.

@@ -1,4 +1,4 @@
-//! The version of the library that a program runs with. The header has the version that it was compiled with.
+//! The version of the library that a program runs with. The header has the version that the program was compiled with.
 
 use super::guard::guard_or;
 use std::ffi::c_char;

@@ -23,7 +23,7 @@ pub(super) fn stored<V: Send + Sync + 'static>(value: Arc<V>, cost: u64) -> Valu
 /// The `Arc` in a value that [`stored`] created for the same type.
 pub(super) fn shared<V: Send + Sync + 'static>(value: &Value) -> Arc<V> {
     let pointer = value.as_object().expect("a typed cache holds objects only").cast_const().cast::<V>();
-    // SAFETY: `stored` made the handle from an `Arc<V>`, whose reference it holds as long as `value` lives.
+    // SAFETY: `stored` got the pointer from `Arc::into_raw`, and `value` keeps that reference for as long as it lives.
     unsafe {
         Arc::increment_strong_count(pointer);
         Arc::from_raw(pointer)

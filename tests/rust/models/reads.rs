@@ -19,8 +19,8 @@ use std::sync::Arc;
 /// The barriers and the memory orders of the protocol's steps.
 #[derive(Clone, Copy)]
 struct Protocol {
-    /// The reader's barrier, between publishing an address and looking a second time. In the library it would only stop the compiler,
-    /// because the writer's barrier, a system call, acts on all threads. A model has no system calls, so both are fences here.
+    /// The reader's barrier, between publishing an address and looking a second time. In the library it would only keep the compiler from
+    /// reordering, because the writer's barrier, a system call, acts on all threads. A model has no system calls, so both are fences here.
     light: bool,
     /// The writer's barrier, between taking an address out of use and looking at the slots.
     heavy: bool,
