@@ -20,7 +20,7 @@ cp "$top/redis/include/kvlight_redis.h" "$work/source/native/"
 cp "$top"/LICENSE-* "$work/source/"
 . "$top/bindings/redis.sh"
 add_redis "$work/source/src/kvlight"
-# libkvlight_redis is linked with a libkvlight of this name.
+# The wheel's own module contains libkvlight. libkvlight_redis is linked with the shared one, and looks for it beside itself under its soname.
 [ ! -e "$work/source/src/kvlight/libkvlight_redis.so" ] || cp -L "$KVL_LIB_DIR/libkvlight.so" "$work/source/src/kvlight/libkvlight.so.$(sed -n 's/^version = "\([0-9]*\.[0-9]*\).*/\1/p' "$top/Cargo.toml" | head -n 1)"
 cd "$top"
 mkdir "$work/source/rust"
