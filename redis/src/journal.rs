@@ -20,6 +20,7 @@ pub struct Journal {
     /// Whether too many keys were written since the last clear. Any server may lack some of them, so the clear is repeated when any
     /// server returns, not only the one that has the epoch.
     pub has_overflowed: bool,
+    /// When the last clear was recorded or repeated.
     everything_at: u64,
 }
 

@@ -247,7 +247,7 @@ impl Drop for Found {
     }
 }
 
-/// The result of a request for the program that waits for it: the objects that were found, or `None` if the whole request has failed.
+/// What the program that waits for a request receives: the objects that were found, or `None` if the whole request has failed.
 pub type Outcome = Option<Vec<Found>>;
 
 /// Where a thread of the program waits for a request, and the objects that were found so far.
@@ -304,7 +304,7 @@ impl Request {
         })
     }
 
-    /// Its keys.
+    /// The keys of the request.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         // SAFETY: the request is retained; its slices live as long as it does.
         let slices = unsafe {

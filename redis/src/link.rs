@@ -94,7 +94,7 @@ impl FormerLinks {
 /// Which server a connection led to.
 #[derive(PartialEq, Eq)]
 struct ServerIdentity {
-    /// The ID of the server process. Connections end with the process, so a new one executes no earlier commands.
+    /// The ID of the server process. Connections end with the process, so a new process executes no earlier commands.
     process: Vec<u8>,
     /// The ID of its data. It changes with a failover or a restart, when some of the data may be lost.
     data: Vec<u8>,

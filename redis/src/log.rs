@@ -1,11 +1,11 @@
-//! The log of writes: a stream in the server, kept short. Every write adds an entry after it is done; every process reads them on a
+//! The log of writes: a stream in the server, kept short. Every write adds an entry after it is done; every process reads the entries on a
 //! connection of its own, and invalidates in its engines the keys that were written.
 //!
 //! ```text
 //!   no connection ── connected ──▶ is the last entry that was read still there?
 //!      ▲      │                       ├─ yes: read what followed ────▶ following
-//!      │      │                       ╰─ no (a gap), or the first time: all entries expire ──▶ following
-//!      │      ╰─ each blind_ms without a successful read: all entries expire
+//!      │      │                       ╰─ no (a gap), or the first time: everything cached expires ──▶ following
+//!      │      ╰─ each blind_ms without a successful read: everything cached expires
 //!      ╰────────── a command failed, or took too long, or the log is in another server ◀── following
 //! ```
 //!
@@ -13,8 +13,8 @@
 //! from its old end alone, so if that entry is still there, nothing was missed, not even by a restart, a flush or a failover
 //! (rule T08).
 //!
-//! An entry that expires stays as a fallback for its grace period, and is looked up again when it is next fetched, so that not all are
-//! loaded at once.
+//! A cached value that expires stays as a fallback for its grace period. Its key is looked up again when it is next fetched, so that not
+//! all keys are loaded at once.
 
 use crate::leases::give_back;
 use crate::link::{Pause, Problem, bytes, is_primary, open, refusal, run};
@@ -79,8 +79,8 @@ pub async fn follow(worker: Rc<Worker>) {
     }
 }
 
-/// Expires all entries, since the log has not been read for `blind_ms`. What is loaded from now on may be outdated as well, by writes that
-/// this process does not hear of, so it expires after the next blind_ms.
+/// Expires everything cached, since the log has not been read for `blind_ms`. What is loaded from now on may become outdated as well, by
+/// writes that this process does not hear of, so it expires after the next `blind_ms`.
 fn expire_unread(worker: &Worker) {
     // A clear may have been missed, too.
     worker.epoch.forget();
@@ -150,7 +150,7 @@ enum Read {
     End,
 }
 
-/// Reads and applies the entries after the position. Without a position, begins at the end of the log, and all cached entries expire.
+/// Reads and applies the entries after the position. Without a position, begins at the end of the log, and expires everything cached.
 async fn read_entries(
     worker: &Rc<Worker>,
     connection: &mut MultiplexedConnection,
@@ -211,8 +211,8 @@ fn check(worker: &Worker, what: &str, replies: &[Value]) -> Result<(), Problem> 
     }
 }
 
-/// Reads the epoch, since a clear may have been missed. If there is none, the next lookup sets it. Fails if the server does not allow the
-/// log to be read.
+/// Reads the epoch, since a clear may have been missed. If the server has no epoch, the next lookup sets one. Fails if the server does not
+/// allow the log to be read.
 async fn learn_epoch(worker: &Worker, connection: &mut MultiplexedConnection, position: &Option<Position>) -> Result<(), Problem> {
     let Some(last) = position else { return Ok(()) };
     let mut commands = Pipeline::new();

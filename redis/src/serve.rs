@@ -13,7 +13,7 @@
 //! waits for it.
 //!
 //! A request fails as a whole if no server replies to a read, if no server of a fill has a link, or if a change cannot be announced in the
-//! log: kvlight treats that as a miss, or writes again.
+//! log. Then kvlight takes the read for a miss, drops the fill, or sends the change again.
 
 use crate::journal::Journal;
 use crate::kvlight::{Kind, Request};

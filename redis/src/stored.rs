@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn t05_an_epoch_that_was_asked_for_before_a_clear_was_heard_of_is_not_taken() {
+    fn t05_an_epoch_requested_before_the_notice_of_a_clear_is_not_taken() {
         let known = KnownEpoch::default();
         let round = known.round();
         known.learn([1; 8], round);

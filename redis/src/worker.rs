@@ -48,7 +48,7 @@ pub struct Worker {
     pub refuses_writes: Cell<bool>,
     /// Whether the log has been followed before. If so, to begin at its end again is a gap.
     pub has_heard: Cell<bool>,
-    /// When the log was last read, or when all entries were last expired because it could not be read.
+    /// When the log was last read, or when everything cached was last expired because it could not be read.
     pub current_at: Cell<Instant>,
     /// Former links to servers that are no longer used.
     pub former_links: RefCell<FormerLinks>,
@@ -78,7 +78,7 @@ pub fn run(runtime: Runtime, clients: Vec<Client>, shared: Arc<Shared>, mut comm
     worker.shared.is_listening.store(false, Ordering::Relaxed);
     worker.topology.take().close();
     // The channel exists as long as its senders, and this thread's waker in it would keep the runtime's descriptors open. Polling replaces
-    // it by one that does nothing.
+    // that waker by one that does nothing.
     commands.close();
     while let Poll::Ready(Some(_)) = commands.poll_recv(&mut Context::from_waker(Waker::noop())) {}
     // Requests that are being served fail here; those in the queue failed in the loop above.
