@@ -1,11 +1,12 @@
-/* A thousand processes with a second tier, simulated in one thread: real engines (the table of loads and the store of libkvlight), a manual clock, and
- * a model of the server, of libkvlight_redis and of the network between them.
+/* A thousand processes with a second tier, simulated in one thread: real engines (the table of loads and the store of libkvlight), a manual
+ * clock, and a model of the server, of libkvlight_redis and of the network between them.
  *
  *     scale [PROCESSES [SECONDS]]      1000 and 10 by default
  *
  * Modelled: a round trip takes 1 ms, whatever is in it; a server is never busy; a process reads the log as redis/src/log.rs does (10 ms after
- * it learned that there are entries, and LOG_BATCH of them at a time); reads, leases, fills and writes are those of redis/src/serve.rs and read.rs. Measured: what the
- * engines do, and how much CPU time invalidations take. Keys are drawn from a billion by Zipf's law. docs/SCALE.md has the results.
+ * it learned that there are entries, and LOG_BATCH of them at a time); reads, leases, fills and writes are those of redis/src/serve.rs and
+ * read.rs. Measured: what the engines do, and how much CPU time invalidations take. Keys are drawn from a billion by Zipf's law. docs/SCALE.md
+ * has the results.
  */
 #define _DEFAULT_SOURCE
 #include <kvlight.h>
@@ -126,7 +127,8 @@ struct process {
     kvl_tasks_t *tasks;
     kvl_cache_t *cache;
     size_t position; /* in the log */
-    int is_listening, is_cut_off;
+    int is_listening; /* whether the next notice makes it read the log: no read is due yet */
+    int is_cut_off; /* whether no notice reaches it */
     uint64_t leased[LEASES]; /* the keys of the last leases that the process was granted */
     size_t leased_len;
 };

@@ -1,4 +1,5 @@
-//! Keys and values with the same layout and comparison as kvlight's, so that no peer has a slower key.
+//! The keys and values of the peers. A key is laid out like kvlight's own (src/base/key.rs), and hashed and compared as kvlight does it, so
+//! that no peer has a slower key.
 
 use std::hash::{Hash, Hasher};
 use triomphe::ThinArc;

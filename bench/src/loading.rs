@@ -1,5 +1,6 @@
 //! Loading by the peers: their async loading, and a worker thread behind channels, which is how programs load without a loading
-//! cache. Each function runs one measurement and returns nanoseconds (for each key, trip or waiter).
+//! cache. Through channels, loads are not shared with other callers and cannot be cancelled. Each function runs one measurement and
+//! returns nanoseconds (for each key, trip or waiter).
 //!
 //! Caches and workers are created once and kept, like kvlight's engine, so that they are warm. The timed part is from the first call
 //! until all answers have arrived: keys are created before, and answers are dropped after.
@@ -150,8 +151,7 @@ extern "C" fn load_channel_crossbeam(n: usize) -> f64 {
     collect(answers.into_iter(), n, began)
 }
 
-/// Like [`load_channel_std`], with 64 keys for each message, as in a program that knows all its keys beforehand. Loads are not shared
-/// with other callers, and cannot be cancelled.
+/// Like [`load_channel_std`], with 64 keys for each message, as in a program that knows all its keys beforehand.
 #[unsafe(no_mangle)]
 extern "C" fn load_channel_by_64(n: usize) -> f64 {
     let (batches, keys) = (&*BY_BATCH, fresh_keys(n));
