@@ -185,16 +185,7 @@ static void draw_keys(int zipf)
         sums[i] = sum += 1 / pow((double)(i + 1), 0.99);
     for (size_t i = 0; i < DRAWS; i++) {
         uint64_t random = mixed(i ^ 0x5bd1e995u);
-        size_t low = 0, high = key_count - 1;
-        double at = (double)(random >> 11) / 9007199254740992.0 * sum;
-        while (zipf && low < high) {
-            size_t middle = (low + high) / 2;
-            if (sums[middle] < at)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        make_key(drawn[i], zipf ? by_rank[low] : random % key_count);
+        make_key(drawn[i], zipf ? by_rank[rank_of(sums, key_count, random)] : random % key_count);
     }
     free(by_rank);
     free(sums);
