@@ -56,11 +56,16 @@ pub struct Found {
     /// The same for each trace.
     pub traces: Vec<(String, Vec<(&'static str, f64)>)>,
     /// Measurements without a figure, because no run was undisturbed.
-    pub missing: Vec<String>,
-    /// How many of the missing measurements have a goal.
-    pub asked_and_missing: usize,
+    pub missing: Vec<Missing>,
     pub counted: usize,
     pub thrown_out: usize,
+}
+
+/// A measurement without a figure.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Missing {
+    pub name: String,
+    pub has_goal: bool,
 }
 
 /// The part that several rows share.
@@ -75,8 +80,7 @@ impl Found {
     fn push(&mut self, subject: &Subject, peer: &str, compared: Option<driver::Compared>, asked: Option<f64>) {
         let Subject { chapter, work, label, threads } = *subject;
         let Some(driver::Compared { ours, theirs, ratio }) = compared else {
-            self.missing.push(format!("{label} ({threads}) beside {peer}"));
-            self.asked_and_missing += usize::from(asked.is_some());
+            self.missing.push(Missing { name: format!("{label} ({threads}) beside {peer}"), has_goal: asked.is_some() });
             return;
         };
         let (work, label, peer) = (work.to_owned(), label.to_owned(), peer.to_owned());
@@ -233,13 +237,12 @@ impl Found {
             (one.subject, one.entries) == (other.subject, other.entries)
         });
         let rows: Vec<Row> = rows.into_iter().filter_map(|rows| middle(rows, |row| row.ratio)).collect();
-        let is_missing = |name: &String| runs.iter().all(|run| run.missing.contains(name));
-        let missing: Vec<String> = runs[0].missing.iter().filter(|name| is_missing(name)).cloned().collect();
+        let is_missing = |missing: &Missing| runs.iter().all(|run| run.missing.contains(missing));
+        let missing: Vec<Missing> = runs[0].missing.iter().filter(|missing| is_missing(missing)).cloned().collect();
         let (counted, thrown_out) = runs.iter().fold((0, 0), |sum, run| (sum.0 + run.counted, sum.1 + run.thrown_out));
-        let asked_and_missing = runs.iter().map(|run| run.asked_and_missing).min().unwrap_or_default();
         let first = runs.swap_remove(0);
         let sizes = sizes.into_iter().filter_map(|sizes| middle(sizes, |size| size.ns)).collect();
-        Found { rows, sizes, missing, asked_and_missing, counted, thrown_out, ..first }
+        Found { rows, sizes, missing, counted, thrown_out, ..first }
     }
 
     /// Adds rows for the output of `make bench-swift`, if it has run.
@@ -296,7 +299,9 @@ mod tests {
             run(&[("moka", 2.0), ("lru", 0.0), ("quick", 0.0)]),
         ]);
         assert_eq!(found.rows.iter().map(|row| (&*row.peer, row.ratio)).collect::<Vec<_>>(), [("moka", 2.0), ("lru", 7.0)]);
-        assert_eq!((found.missing, found.counted), (vec!["label (1) beside quick".to_owned()], 3));
+        assert_eq!((found.missing, found.counted), (vec![Missing { name: "label (1) beside quick".to_owned(), has_goal: true }], 3));
+        let found = Found::of(vec![run(&[("moka", 0.0), ("lru", 7.0)]), run(&[("moka", 3.0), ("lru", 0.0)])]);
+        assert_eq!(write::reached(&found), "Of 2 rows with a target, 2 reach it.", "each has a figure in one of the runs");
     }
 
     #[test]

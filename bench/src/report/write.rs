@@ -84,9 +84,10 @@ fn measured(quick: bool) -> String {
     )
 }
 
-fn reached(found: &Found) -> String {
+pub fn reached(found: &Found) -> String {
     let asked: Vec<&Row> = found.rows.iter().filter(|row| row.asked.is_some()).collect();
-    let (missing, reached) = (found.asked_and_missing, asked.iter().filter(|row| row.is_reached()).count());
+    let missing = found.missing.iter().filter(|missing| missing.has_goal).count();
+    let reached = asked.iter().filter(|row| row.is_reached()).count();
     let unknown = if missing == 0 { String::new() } else { format!(", {missing} without a figure") };
     format!("Of {} rows with a target, {reached} reach it{unknown}.", asked.len() + missing)
 }
@@ -145,7 +146,8 @@ fn table(found: &Found, quick: bool) -> String {
     let (counted, thrown_out) = (found.counted, found.thrown_out);
     let _ = write!(text, "\nOf {} runs {thrown_out} were thrown out, since a thread did not have its processor.\n", counted + thrown_out);
     if !found.missing.is_empty() {
-        let _ = writeln!(text, "No run was undisturbed of: {}.", found.missing.join("; "));
+        let names: Vec<&str> = found.missing.iter().map(|missing| missing.name.as_str()).collect();
+        let _ = writeln!(text, "No run was undisturbed of: {}.", names.join("; "));
     }
     text
 }
