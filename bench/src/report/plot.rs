@@ -12,17 +12,20 @@ const STYLE: &str = "<style>text{font:12px sans-serif;fill:#333}.small{font-size
 fn colour(subject: &str) -> &'static str {
     match subject {
         "kvlight" => "#1f6fb4",
+        "kvlight_s3fifo" => "#7fb2dd",
         "quick_cache" => "#d1662f",
         "quick_cache_in_turn" => "#e8a983",
         "moka" => "#7a4fa3",
         "moka_in_turn" => "#b9a0d0",
         "lru_mutex" => "#4c9a52",
         "lru_sharded" => "#9ac79d",
+        "papaya" => "#c2476d",
         "hashbrown" => "#888888",
         "channel_std" => "#b0892a",
         "parked_worker" => "#2f8f8f",
         "channel_crossbeam" => "#d6c07a",
         "channel_by_64" => "#6b5b1e",
+        "earlier_library" => "#8a3b1a",
         _ => "#111111",
     }
 }
@@ -211,4 +214,23 @@ pub fn memory(rows: &[Row]) -> String {
     }
     svg.push_str("</svg>\n");
     svg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::colour;
+    use crate::work::{BYTES_SUBJECTS, FETCH, STORE};
+    use std::collections::{BTreeMap, BTreeSet};
+
+    #[test]
+    fn no_two_subjects_have_the_same_colour() {
+        let peers = STORE.iter().flat_map(|item| item.subjects).chain(FETCH.iter().flat_map(|item| item.subjects)).chain(BYTES_SUBJECTS);
+        let subjects: BTreeSet<&str> = peers.copied().chain(["kvlight", "bound", "earlier_library"]).collect();
+        let mut by_colour: BTreeMap<&str, &str> = BTreeMap::new();
+        for subject in subjects {
+            if let Some(other) = by_colour.insert(colour(subject), subject) {
+                panic!("{subject} has the colour of {other}");
+            }
+        }
+    }
 }
