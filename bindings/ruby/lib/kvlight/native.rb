@@ -9,8 +9,7 @@ module Kvlight
   # compaction could move.
   module Native
     def self.load_library
-      candidates = [ENV["KVL_LIBRARY"]]
-      candidates = default_paths unless candidates.first
+      candidates = ENV["KVL_LIBRARY"].to_s.empty? ? default_paths : [ENV["KVL_LIBRARY"]]
       failures = candidates.map do |path|
         return Fiddle.dlopen(path)
       rescue Fiddle::DLError => e
