@@ -2,8 +2,9 @@
 //! cache. Through channels, loads are not shared with other callers and cannot be cancelled. Each function runs one measurement and
 //! returns nanoseconds (for each key, trip or waiter).
 //!
-//! Caches and workers are created once and kept, like kvlight's engine, so that they are warm. The timed part is from the first call
-//! until all answers have arrived: keys are created before, and answers are dropped after.
+//! Caches and workers are created once and kept, like kvlight's engine, so that they are warm. Functions that are measured in turn have a
+//! cache each, so that all caches store as many keys. The timed part is from the first call until all answers have arrived: keys are
+//! created before, and answers are dropped after.
 
 use crate::bytes::{Key, Slice, Value, value};
 use foldhash::fast::RandomState;
@@ -22,16 +23,26 @@ type MokaCache = moka::future::Cache<Key, Value, RandomState>;
 
 const BYTES: [u8; 64] = [7; 64];
 
-/// The same as in bench/driver/fetch.c, and more than the keys of all rounds, so that nothing is evicted.
+/// The same as in bench/driver/fetch.c. A function loads 1,000 keys twice a round, so nothing is evicted in 500 rounds.
 const CAPACITY: usize = 1 << 20;
 
-static QUICK: LazyLock<QuickCache> = LazyLock::new(|| {
+fn new_quick() -> QuickCache {
     let lifecycle = quick_cache::sync::DefaultLifecycle::default();
     quick_cache::sync::Cache::with(CAPACITY, CAPACITY as u64, quick_cache::UnitWeighter, RandomState::default(), lifecycle)
-});
+}
 
-static MOKA: LazyLock<MokaCache> =
-    LazyLock::new(|| moka::future::Cache::builder().max_capacity(CAPACITY as u64).build_with_hasher(RandomState::default()));
+fn new_moka() -> MokaCache {
+    moka::future::Cache::builder().max_capacity(CAPACITY as u64).build_with_hasher(RandomState::default())
+}
+
+static QUICK: LazyLock<QuickCache> = LazyLock::new(new_quick);
+static QUICK_IN_TURN: LazyLock<QuickCache> = LazyLock::new(new_quick);
+static MOKA: LazyLock<MokaCache> = LazyLock::new(new_moka);
+static MOKA_IN_TURN: LazyLock<MokaCache> = LazyLock::new(new_moka);
+/// What the workers store. It is a quick_cache too.
+static STORED_BY_STD: LazyLock<QuickCache> = LazyLock::new(new_quick);
+static STORED_BY_CROSSBEAM: LazyLock<QuickCache> = LazyLock::new(new_quick);
+static STORED_BY_BATCH: LazyLock<QuickCache> = LazyLock::new(new_quick);
 
 fn keys_from(first: u64, n: usize) -> Vec<[u8; 16]> {
     (first..first + n as u64)
@@ -91,22 +102,22 @@ static BY_BATCH: LazyLock<mpsc::Sender<Batch>> = LazyLock::new(|| {
     let (batches, inbox) = mpsc::channel::<Batch>();
     thread::spawn(move || {
         for Batch { at, keys, reply } in inbox {
-            drop(reply.send((at, keys.iter().map(load_and_store).collect())));
+            drop(reply.send((at, keys.iter().map(|key| load_and_store(&STORED_BY_BATCH, key)).collect())));
         }
     });
     batches
 });
 
-fn load_and_store(key: &[u8; 16]) -> Value {
+fn load_and_store(store: &QuickCache, key: &[u8; 16]) -> Value {
     let answer = value(&BYTES);
-    QUICK.insert(Key::new(key), answer.clone());
+    store.insert(Key::new(key), answer.clone());
     answer
 }
 
 fn work(job: Job) {
     match job.reply {
-        Reply::Std(sender) => drop(sender.send((job.at, load_and_store(&job.key)))),
-        Reply::Crossbeam(sender) => drop(sender.send((job.at, load_and_store(&job.key)))),
+        Reply::Std(sender) => drop(sender.send((job.at, load_and_store(&STORED_BY_STD, &job.key)))),
+        Reply::Crossbeam(sender) => drop(sender.send((job.at, load_and_store(&STORED_BY_CROSSBEAM, &job.key)))),
         Reply::Once(sender) => drop(sender.send(value(&BYTES))),
     }
 }
@@ -128,7 +139,7 @@ extern "C" fn load_channel_std(n: usize) -> f64 {
     let began = Instant::now();
     let (reply, answers) = mpsc::channel();
     for (at, key) in keys.into_iter().enumerate() {
-        if QUICK.get(Slice::of(&key)).is_none() {
+        if STORED_BY_STD.get(Slice::of(&key)).is_none() {
             let _ = jobs.send(Job { at, key, reply: Reply::Std(reply.clone()) });
         }
     }
@@ -143,7 +154,7 @@ extern "C" fn load_channel_crossbeam(n: usize) -> f64 {
     let began = Instant::now();
     let (reply, answers) = crossbeam_channel::unbounded();
     for (at, key) in keys.into_iter().enumerate() {
-        if QUICK.get(Slice::of(&key)).is_none() {
+        if STORED_BY_CROSSBEAM.get(Slice::of(&key)).is_none() {
             let _ = jobs.send(Job { at, key, reply: Reply::Crossbeam(reply.clone()) });
         }
     }
@@ -159,7 +170,7 @@ extern "C" fn load_channel_by_64(n: usize) -> f64 {
     let (reply, answers) = mpsc::channel();
     let mut missed: Vec<[u8; 16]> = Vec::with_capacity(64);
     for (at, key) in keys.iter().enumerate() {
-        if QUICK.get(Slice::of(key)).is_none() {
+        if STORED_BY_BATCH.get(Slice::of(key)).is_none() {
             missed.push(*key);
         }
         if missed.len() == 64 || at + 1 == n {
@@ -177,7 +188,7 @@ extern "C" fn trip_parked(n: usize) -> f64 {
     let jobs = &*STD;
     median_of_trips(n, |key| {
         let (reply, answers) = mpsc::channel();
-        if QUICK.get(Slice::of(&key)).is_none() {
+        if STORED_BY_STD.get(Slice::of(&key)).is_none() {
             let _ = jobs.send(Job { at: 0, key, reply: Reply::Std(reply) });
         }
         answers.recv().map(|(_, value)| value).ok()
@@ -227,15 +238,15 @@ fn median_of_trips(n: usize, trip: impl Fn([u8; 16]) -> Option<Value>) -> f64 {
     times[n / 2]
 }
 
-async fn ask_quick(key: &[u8; 16]) -> Value {
-    match QUICK.get_or_insert_async(&Key::new(key), async { Ok::<_, ()>(value(&BYTES)) }).await {
+async fn ask_quick(cache: &QuickCache, key: &[u8; 16]) -> Value {
+    match cache.get_or_insert_async(&Key::new(key), async { Ok::<_, ()>(value(&BYTES)) }).await {
         Ok(value) => value,
         Err(()) => unreachable!("the loader does not fail"),
     }
 }
 
-async fn ask_moka(key: &[u8; 16]) -> Value {
-    MOKA.get_with(Key::new(key), async { value(&BYTES) }).await
+async fn ask_moka(cache: &MokaCache, key: &[u8; 16]) -> Value {
+    cache.get_with(Key::new(key), async { value(&BYTES) }).await
 }
 
 /// Requests all keys at once, as a program with a slow loader would: nanoseconds for each key.
@@ -263,22 +274,22 @@ fn in_turn<'a, F: Future<Output = Value>>(keys: &'a [[u8; 16]], ask: impl Fn(&'a
 
 #[unsafe(no_mangle)]
 extern "C" fn absent_quick(n: usize) -> f64 {
-    together(&fresh_keys(n), ask_quick)
+    together(&fresh_keys(n), |key| ask_quick(&QUICK, key))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn absent_moka(n: usize) -> f64 {
-    together(&fresh_keys(n), ask_moka)
+    together(&fresh_keys(n), |key| ask_moka(&MOKA, key))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn absent_quick_in_turn(n: usize) -> f64 {
-    in_turn(&fresh_keys(n), ask_quick)
+    in_turn(&fresh_keys(n), |key| ask_quick(&QUICK_IN_TURN, key))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn absent_moka_in_turn(n: usize) -> f64 {
-    in_turn(&fresh_keys(n), ask_moka)
+    in_turn(&fresh_keys(n), |key| ask_moka(&MOKA_IN_TURN, key))
 }
 
 /// Resident keys: the first call loads them untimed.
@@ -290,12 +301,12 @@ fn resident(n: usize, ask: impl Fn(&[[u8; 16]]) -> f64) -> f64 {
 
 #[unsafe(no_mangle)]
 extern "C" fn resident_quick(n: usize) -> f64 {
-    resident(n, |keys| in_turn(keys, ask_quick))
+    resident(n, |keys| in_turn(keys, |key| ask_quick(&QUICK, key)))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn resident_moka(n: usize) -> f64 {
-    resident(n, |keys| in_turn(keys, ask_moka))
+    resident(n, |keys| in_turn(keys, |key| ask_moka(&MOKA, key)))
 }
 
 /// `n` waiters for one key that is being loaded, all on one thread: nanoseconds for each waiter, from the first call to the last answer.
