@@ -137,6 +137,7 @@ static void kvl_release(void *value)
 #define SUBJECT(prefix, title, release)                                                                                  \
     {title, prefix##_new, prefix##_get, prefix##_get_into, prefix##_put, prefix##_len, prefix##_free, release, NULL, {NULL}, {0}, 0, 0, 0}
 
+/* The first is kvlight. `subject == subjects` below means that it is kvlight, which has batches, readers, a validator and statistics. */
 static struct subject subjects[] = {
     SUBJECT(kvl, "kvlight", kvl_release),
     SUBJECT(quick, "quick_cache", peer_value_release),
