@@ -238,9 +238,9 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.fetch.attempt_timeout = v.maybe_millis();
     "read" Word(ReadMode::WORDS), "normal", fetch, "normal: look in the store, and load what is missing. refresh: load in any case, and store the answer. cache_only: never load. no_store: look in the store, load what is missing, and do not store the answer.",
         |s, v| s.fetch.read = v.word(&ReadMode::ALL);
-    "load.on_timeout" Word(LeavePolicy::WORDS), "continue", fetch, "What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried. cancel: the provider is notified that the load is no longer wanted.",
+    "load.on_timeout" Word(LeavePolicy::WORDS), "continue", fetch, "What happens to a running load, or to one whose key is looked up in the second tier, when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried; a key that the second tier does not have goes on to the provider only if that can take a request at once. cancel: the load ends; the provider is notified that it is no longer wanted.",
         |s, v| s.fetch.on_timeout = v.word(&LeavePolicy::ALL);
-    "load.on_cancel" Word(LeavePolicy::WORDS), "cancel", fetch, "What happens to a running load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout.",
+    "load.on_cancel" Word(LeavePolicy::WORDS), "cancel", fetch, "What happens to such a load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout.",
         |s, v| s.fetch.on_cancel = v.word(&LeavePolicy::ALL);
     "priority" Real(-ANY, ANY), "0", fetch, "The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first.",
         |s, v| s.fetch.priority = Some(v.real());

@@ -25,8 +25,8 @@ pub struct Flight<H: Host> {
     pub joiners: Option<Box<Joiners<H>>>,
     /// The present demand: that of waiters which have not left, and that of joiners and refreshes, which never leave.
     pub demand: Demand,
-    /// Whether the running attempt continues without demand, because the last waiter to leave chose that (rule F10a). If another fetch
-    /// joins, the last one to leave decides again.
+    /// Whether the look or the running attempt continues without demand, because the last waiter to leave chose that (rule F10a). If
+    /// another fetch joins, the last one to leave decides again.
     pub continues: bool,
     /// Whether a fetch received the fallback instead of waiting for the flight. The wish of the first such fetch stays in the demand, so
     /// that the load goes on.

@@ -135,14 +135,14 @@ namespace Kvlight
             set => SetWord("read", (int?)value, "normal", "refresh", "cache_only", "no_store");
         }
 
-        /// <summary>What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.</summary>
+        /// <summary>What happens to a running load, or to one whose key is looked up in the second tier, when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried; a key that the second tier does not have goes on to the provider only if that can take a request at once. cancel: the load ends; the provider is notified that it is no longer wanted. Default: continue.</summary>
         public LoadOnTimeout? LoadOnTimeout
         {
             get => (LoadOnTimeout?)GetWord("load.on_timeout", "continue", "cancel");
             set => SetWord("load.on_timeout", (int?)value, "continue", "cancel");
         }
 
-        /// <summary>What happens to a running load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel.</summary>
+        /// <summary>What happens to such a load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel.</summary>
         public LoadOnCancel? LoadOnCancel
         {
             get => (LoadOnCancel?)GetWord("load.on_cancel", "continue", "cancel");

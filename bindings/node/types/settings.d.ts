@@ -10,9 +10,9 @@ export interface FetchSettings {
   'timeout_ms'?: number;
   /** normal: look in the store, and load what is missing. refresh: load in any case, and store the answer. cache_only: never load. no_store: look in the store, load what is missing, and do not store the answer. Default: normal. */
   'read'?: 'normal' | 'refresh' | 'cache_only' | 'no_store';
-  /** What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue. */
+  /** What happens to a running load, or to one whose key is looked up in the second tier, when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried; a key that the second tier does not have goes on to the provider only if that can take a request at once. cancel: the load ends; the provider is notified that it is no longer wanted. Default: continue. */
   'load.on_timeout'?: 'continue' | 'cancel';
-  /** What happens to a running load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel. */
+  /** What happens to such a load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel. */
   'load.on_cancel'?: 'continue' | 'cancel';
   /** The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0. */
   'priority'?: number;

@@ -115,7 +115,7 @@ impl<H: Host> Table<H> {
                 ensure(stands, || format!("{key:?} is not in the group of its urgency and arrival"))
             }
             Phase::Looking => {
-                wanted()?;
+                ensure(flight.is_wanted(), || format!("{key:?} is looked up although it is not wanted"))?;
                 let looks = self.tier.as_ref().is_some_and(|tier| tier.knows(id));
                 ensure(looks || self.life == Acceptance::Closed, || format!("nobody looks {key:?} up"))
             }

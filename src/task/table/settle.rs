@@ -145,15 +145,18 @@ impl<H: Host> Table<H> {
     }
 
     /// Removes a waiter from its flight, after its position was settled. A flight that is no longer wanted ends at once if it waits; if it
-    /// runs, it can be joined until no key of its request is wanted. The last waiter can ask for it to continue (rule F10a).
+    /// runs, it can be joined until no key of its request is wanted. The last waiter can ask for it to continue, if it runs or is looked up
+    /// (rule F10a).
     pub(super) fn leave(&mut self, id: FlightId, wish: Wish, how: LeavePolicy, out: &mut Effects<H>) {
         self.change_demand(id, |demand| demand.remove(wish));
         let Some(flight) = self.flights.get_mut(id) else { return };
-        // A flight that can be neither joined nor stored need not continue, and a flight that the provider has not taken has not started.
-        flight.continues = how.continues()
-            && flight.demand.is_empty()
-            && flight.standing == Standing::Current
-            && matches!(flight.phase, Phase::Running { request, .. } if self.requests[request].is_taken());
+        let has_begun = match flight.phase {
+            Phase::Running { request, .. } => self.requests[request].is_taken(),
+            Phase::Looking => true,
+            Phase::Opening | Phase::Queued | Phase::Retried { .. } | Phase::Backoff { .. } => false,
+        };
+        // A flight that can be neither joined nor stored need not continue.
+        flight.continues = how.continues() && has_begun && flight.demand.is_empty() && flight.standing == Standing::Current;
         if flight.is_wanted() {
             return self.sweep_waiters(id);
         }

@@ -1,7 +1,7 @@
 //! Keys that another process loads (rule T10): they are looked up again until their answer is there, for a bounded time.
 
 use super::harness::*;
-use kvlight::base::config::{Overflow, QueueOrder, Settings};
+use kvlight::base::config::{LeavePolicy, Overflow, QueueOrder, Settings};
 use kvlight::base::{Status, StoreTerms};
 use kvlight::task::Source;
 use kvlight::task::second_tier::{TierAbilities, TierRequestKind};
@@ -123,13 +123,83 @@ fn t10_f09_f10_a_fetch_that_waits_for_another_process_may_leave() {
     let mut harness = with_tier(|_| {});
     let cancelled = harness.fetch("a");
     leased(&mut harness);
-    let late = harness.fetch_with("b", |options| options.fetch.timeout = Some(ms(3)));
+    let late = harness.fetch_with("b", |options| {
+        (options.fetch.timeout, options.fetch.on_timeout) = (Some(ms(3)), LeavePolicy::Cancel);
+    });
     leased(&mut harness);
     harness.cancel(&cancelled);
     harness.advance(100);
     assert_eq!((cancelled.outcome(), late.outcome()), (failed_with(Status::ERR_CANCELLED), failed_with(Status::ERR_TIMEOUT)));
     assert_eq!((harness.tier.len(), harness.requests.len()), (2, 0));
     assert!(harness.table.is_idle() && harness.table.next_due().is_none());
+}
+
+/// A fetch that times out while its key is looked up.
+fn impatient(harness: &mut Harness, key: &str) {
+    let waiter = harness.fetch_with(key, |options| options.fetch.timeout = Some(ms(3)));
+    harness.advance(3);
+    assert_eq!(waiter.outcome(), failed_with(Status::ERR_TIMEOUT));
+}
+
+#[test]
+fn f10a_t01_what_a_look_finds_after_the_timeout_of_its_last_waiter_is_stored() {
+    let mut harness = with_tier(|_| {});
+    impatient(&mut harness, "k");
+    hit(&mut harness, "theirs");
+    assert_eq!((harness.lookup("k"), harness.requests.len(), harness.table.counts().tier_hits), (value("theirs"), 0, 1));
+    assert!(harness.table.is_idle());
+}
+
+#[test]
+fn f10a_t01_a_key_that_a_look_does_not_find_after_the_timeout_of_its_last_waiter_is_loaded_if_a_slot_is_free() {
+    for lingers in [false, true] {
+        let mut harness = with_tier(|settings| {
+            settings.tasks.max_running = 1;
+            settings.tasks.batch_linger = ms(if lingers { 1_000 } else { 0 });
+        });
+        impatient(&mut harness, "k");
+        answer(&mut harness, || TierAnswer::Miss(Box::default()));
+        assert_eq!(harness.handed(), [["k"]]);
+        let busy = harness.fetch("other");
+        answer(&mut harness, || TierAnswer::Miss(Box::default()));
+        harness.answer(0, "k", "mine");
+        assert_eq!(harness.lookup("k"), value("mine"));
+        harness.advance(1_000);
+        impatient(&mut harness, "late");
+        answer(&mut harness, || TierAnswer::Miss(Box::default()));
+        assert_eq!(harness.handed(), [["k"], ["other"]]);
+        harness.answer(1, "other", "mine");
+        assert_eq!((busy.outcome(), harness.requests.len()), (value("mine"), 2), "a load that nobody waits for does not wait for a slot");
+        assert!(harness.table.is_idle());
+    }
+}
+
+#[test]
+fn f10a_a_look_ends_with_its_last_waiter_if_that_one_is_cancelled_or_has_chosen_so() {
+    for (policy, goes_on) in [(LeavePolicy::Cancel, false), (LeavePolicy::Continue, true)] {
+        let mut harness = with_tier(|_| {});
+        let timed_out = harness.fetch_with("a", |options| (options.fetch.timeout, options.fetch.on_timeout) = (Some(ms(3)), policy));
+        let cancelled = harness.fetch_with("b", |options| options.fetch.on_cancel = policy);
+        harness.cancel(&cancelled);
+        harness.advance(3);
+        assert!(timed_out.has_ended() && cancelled.has_ended());
+        assert_eq!(harness.table.is_idle(), !goes_on);
+    }
+}
+
+#[test]
+fn f10a_t10_fetches_that_time_out_one_after_the_other_take_the_lease_over() {
+    let mut harness = with_tier(|settings| settings.second_tier.wait = ms(100));
+    let mut looks = 0;
+    for _ in 0..100 {
+        impatient(&mut harness, "k");
+        if harness.tier.len() > looks {
+            looks = harness.tier.len();
+            let is_last = !harness.tier[looks - 1].steals.is_empty();
+            answer(&mut harness, || if is_last { TierAnswer::Miss(Box::from(*b"lease")) } else { TierAnswer::Leased });
+        }
+    }
+    assert_eq!((harness.handed(), harness.table.counts().tier_stolen), (vec![vec!["k".to_owned()]], 1));
 }
 
 #[test]

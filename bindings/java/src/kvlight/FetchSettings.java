@@ -112,7 +112,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
+     * What happens to a running load, or to one whose key is looked up in the second tier, when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried; a key that the second tier does not have goes on to the provider only if that can take a request at once. cancel: the load ends; the provider is notified that it is no longer wanted. Default: continue.
      *
      * @param value the value
      * @return this
@@ -141,7 +141,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * What happens to a running load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel.
+     * What happens to such a load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel.
      *
      * @param value the value
      * @return this

@@ -192,10 +192,10 @@ class FetchSettings(TypedDict, total=False):
     """normal: look in the store, and load what is missing. refresh: load in any case, and store the answer. cache_only: never load. no_store: look in the store, load what is missing, and do not store the answer. Default: normal."""
 
     load_on_timeout: Literal["continue", "cancel"]
-    """What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue."""
+    """What happens to a running load, or to one whose key is looked up in the second tier, when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored, but a failed attempt is not retried; a key that the second tier does not have goes on to the provider only if that can take a request at once. cancel: the load ends; the provider is notified that it is no longer wanted. Default: continue."""
 
     load_on_cancel: Literal["continue", "cancel"]
-    """What happens to a running load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel."""
+    """What happens to such a load when the last fetch that waits for it is cancelled. The values mean the same as for load.on_timeout. Default: cancel."""
 
     priority: float
     """The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0."""

@@ -108,12 +108,19 @@ impl<H: Host> Table<H> {
             self.fail_unavailable(id, cx);
             return true;
         }
-        if !self.may_linger() && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(cx.now)) {
+        // A flight that nobody waits for gathers no further keys.
+        let lingers = self.may_linger() && !self.flights[id].continues;
+        if !lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(cx.now)) {
             self.flights[id].phase = Phase::Opening;
             self.opening.push(id);
             if self.opening.len() >= self.settings.batch_max_keys as usize {
                 self.hand_out_opening(cx);
             }
+            return true;
+        }
+        if self.flights[id].continues {
+            // As any flight that nobody waits for, it does not wait for a slot.
+            self.end_waiting(id, cx.out);
             return true;
         }
         if self.queue.is_full() {
