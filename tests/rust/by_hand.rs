@@ -15,6 +15,25 @@ use std::fs;
 const SETS: &[&str] =
     &["BREAKER", "BREAKER_FORCE", "CANCEL", "CAUSE", "COUNT", "ERROR_F", "EVENT", "KIND", "L2", "L2_F", "L2_TTL", "PUT_F", "SOURCE"];
 
+/// The other constants: single ones, and sets that no place repeats. A name stands for itself and for all that begin with it and `_`.
+const NO_SETS: &[&str] = &[
+    "CLOSE",
+    "COST_DEFAULT",
+    "ENTRY_COST",
+    "F",
+    "FOREVER",
+    "INVALIDATE_F",
+    "KEY_MAX",
+    "LABEL_MAX",
+    "PRIORITY_DEFAULT",
+    "QUEUE_F",
+    "QUEUE_NEW",
+    "STALE_NEVER",
+    "TAGS_MAX",
+    "TTL",
+    "URGENCY_BACKGROUND",
+];
+
 /// How a place writes a member.
 #[derive(Clone, Copy)]
 enum Spelling {
@@ -394,6 +413,17 @@ fn names(text: &str, name: &str) -> bool {
         let before = text[..at].strip_suffix("KVL_").unwrap_or(&text[..at]);
         !before.ends_with(is_part) && !text[at + name.len()..].starts_with(is_part)
     })
+}
+
+#[test]
+fn each_constant_is_in_a_set_or_in_none() {
+    let is_of = |name: &str, set: &str| name.strip_prefix(set).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+    let known = |name: &str| SETS.iter().chain(NO_SETS).any(|set| is_of(name, set));
+    let api = Api::read();
+    let new: Vec<&str> = api.constants().map(|constant| constant.name()).filter(|name| !known(name)).collect();
+    assert!(new.is_empty(), "SETS or NO_SETS should have {new:?}");
+    let is_used = |set: &&&str| api.constants().any(|constant| is_of(constant.name(), set));
+    assert!(SETS.iter().chain(NO_SETS).all(|set| is_used(&set)), "each of them exists");
 }
 
 #[test]
