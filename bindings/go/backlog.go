@@ -8,90 +8,67 @@ import (
 	"sync/atomic"
 )
 
-// backlog holds writers back while objects that the library has dropped wait for the pump. Otherwise several writers could drop objects faster than the
+// backlog holds writers back while more events than a limit wait in the queue for the pump. Otherwise several writers could drop objects faster than the
 // pump reads of them, without a limit.
 //
-// The number that waits is not known, but the number in use has grown by it, and by the number of new entries, since the pump found the queue
-// empty. If it has grown by much, the pump looks whether the queue is empty: if so, there are new entries.
+// A writer looks at the queue now and then. If it is too long, the writer waits until the pump has read half of the limit, and then continues: its next
+// write looks again. The pump runs no code of the program, so that any goroutine may wait for it.
 type backlog struct {
-	// The number in use when the pump last found the queue empty.
-	base atomic.Int64
-	// The number of times that the pump has found the queue empty.
-	turns atomic.Int64
-	// The number of writers that wait. Changed with the lock held.
-	waiting atomic.Int64
+	writes atomic.Uint32
+	// The limit, while writers may wait, and otherwise 0. While it is set, each write looks at the queue, and the pump too.
+	exceeded atomic.Int64
 
 	mu       sync.Mutex
-	changed  sync.Cond
+	caughtUp sync.Cond
 	hasEnded bool
 }
 
-// maxBacklog is the number by which the objects in use may have grown before writers wait.
-const maxBacklog = 1024
+// writesPerLook is the number of writes of which one looks at the queue.
+const writesPerLook = 16
 
-func (b *backlog) growth(inUse int) int { return inUse - int(b.base.Load()) }
-
-// awaitPump waits while the pump is far behind the writers. The pump runs no code of the program, so that any goroutine may wait. The caller does not hold the
-// engine's lock.
+// awaitPump waits while too many events wait. Called before each write, without the engine's lock.
 func (e *engine[V]) awaitPump() {
-	growth := e.backlog.growth(e.objects.inUse())
-	if growth < maxBacklog && growth != maxBacklog/2 {
+	if e.backlog.exceeded.Load() > 0 || e.backlog.writes.Add(1)%writesPerLook == 0 {
+		e.backlog.wait(e.exceededLimit)
+	}
+}
+
+// exceededLimit returns the limit if more events wait, and otherwise 0.
+func (e *engine[V]) exceededLimit() int64 {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.tasks == nil {
+		return 0
+	}
+	return int64(C.go_exceeded_limit(e.queue, e.tasks))
+}
+
+func (b *backlog) wait(exceededLimit func() int64) {
+	limit := exceededLimit()
+	if limit == 0 {
 		return
 	}
-	turns := e.backlog.turns.Load()
-	e.mu.RLock()
-	if e.queue != nil {
-		C.kvl_queue_wake(e.queue)
-	}
-	e.mu.RUnlock()
-	if growth >= maxBacklog {
-		e.backlog.wait(turns, e.objects.inUse)
-	}
-}
-
-// wait waits until the pump has caught up, at least once since a number of turns. It waits once only: then the pump may have to be woken again.
-func (b *backlog) wait(since int64, inUse func() int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.waiting.Add(1)
-	defer b.waiting.Add(-1)
-	if !b.hasEnded && b.turns.Load() == since && b.growth(inUse()) >= maxBacklog {
-		b.changed.Wait()
+	b.exceeded.Store(limit)
+	// The pump may have read the last event before it could see that: so this looks again.
+	if !b.hasEnded && exceededLimit() > 0 {
+		b.caughtUp.Wait()
 	}
 }
 
-// mustLook reports whether the pump is to look whether the queue is empty, before it waits.
-func (b *backlog) mustLook(inUse int) bool {
-	growth := b.growth(inUse)
-	return growth >= maxBacklog/2 || growth <= -maxBacklog/2
-}
-
-// noteEmpty notes that the queue was empty after this number of objects had been in use.
-func (b *backlog) noteEmpty(inUse int) {
-	b.base.Store(int64(inUse))
-	b.turns.Add(1)
-	b.release()
-}
-
-// noteRemovals lets the writers go if few of the objects in use can have been dropped.
-func (b *backlog) noteRemovals(inUse int) {
-	if b.growth(inUse) < maxBacklog/2 {
-		b.release()
+// noteRead lets the writers go if the pump, which has read from the queue, has caught up.
+func (b *backlog) noteRead(queue *C.kvl_queue_t) {
+	if limit := b.exceeded.Load(); limit > 0 && int64(C.kvl_queue_len(queue)) <= limit/2 {
+		b.release(false)
 	}
 }
 
-func (b *backlog) release() {
-	if b.waiting.Load() > 0 {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.changed.Broadcast()
-	}
-}
-
-// end lets all writers go.
-func (b *backlog) end() {
+// release lets all writers go; `hasEnded`: for ever, since nothing reads the queue any more.
+func (b *backlog) release(hasEnded bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.hasEnded = true
-	b.changed.Broadcast()
+	b.hasEnded = hasEnded
+	b.exceeded.Store(0)
+	b.caughtUp.Broadcast()
 }

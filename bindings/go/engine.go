@@ -28,7 +28,7 @@ type engine[V any] struct {
 	queue *C.kvl_queue_t
 
 	objects objects[V]
-	// Bounds the dropped objects that the pump has not read of.
+	// Bounds the events that wait for the pump.
 	backlog backlog
 	// Whether a fetch without settings can start with a lookup in the store.
 	readsStoreFirst bool

@@ -84,7 +84,7 @@ func NewWithRequests[V any](provide func(*Request[V]), settings Settings, option
 	defer C.kvl_config_free(config)
 	engine := &engine[V]{provide: provide, pumpDone: make(chan struct{}), closed: make(chan struct{})}
 	engine.drops.hasEnded.L = &engine.drops.mu
-	engine.backlog.changed.L = &engine.backlog.mu
+	engine.backlog.caughtUp.L = &engine.backlog.mu
 	for _, option := range options {
 		if option == nil {
 			return nil, errNoOption

@@ -20,8 +20,6 @@ type objects[V any] struct {
 	free []uintptr
 	// The number of slots, in use or empty.
 	slots uintptr
-	// The number of objects. Written with the lock held, read without.
-	count atomic.Int64
 }
 
 // object is a value, or an error of the provider.
@@ -64,7 +62,6 @@ func (o *objects[V]) add(added *object[V]) uintptr {
 		return 0
 	}
 	o.slot(added.id&indexMask - 1).Store(added)
-	o.count.Add(1)
 	return added.id
 }
 
@@ -87,9 +84,12 @@ func (o *objects[V]) remove(id uintptr) *object[V] {
 	}
 	slot.Store(nil)
 	o.free = append(o.free, id+(indexMask+1))
-	o.count.Add(-1)
 	return added
 }
 
 // inUse returns the number of objects.
-func (o *objects[V]) inUse() int { return int(o.count.Load()) }
+func (o *objects[V]) inUse() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return int(o.slots) - len(o.free)
+}

@@ -36,12 +36,12 @@ func (e *engine[V]) newHandle(value *V, terms Terms) (*C.kvl_value_t, error) {
 func (e *engine[V]) objectValue(id C.uintptr_t) V { return e.objects.find(uintptr(id)).value }
 
 // maxDrops is the maximum number of dropped objects that one call to C reports.
-const maxDrops = 256
+const maxDrops = 16
 
 // pump reads the queue until it is empty and the cache is closed.
 func (e *engine[V]) pump(queue *C.kvl_queue_t) {
 	defer close(e.pumpDone)
-	defer e.backlog.end()
+	defer e.backlog.release(true)
 	if err := e.read(queue, e.isEnding.Load); err != nil {
 		e.pumpError = fmt.Errorf("kvlight: the library's queue cannot be read any more: %w", err)
 		log.Print(e.pumpError, "; fetches that would wait for it fail")
@@ -54,11 +54,12 @@ func (e *engine[V]) read(queue *C.kvl_queue_t, until func() bool) error {
 	event := (*C.kvl_event_t)(C.malloc(C.sizeof_kvl_event_t))
 	defer C.free(unsafe.Pointer(event))
 	dropped := make([]C.uintptr_t, maxDrops)
+	isIdle := false
 	for {
 		var n C.size_t
-		isDone, timeout, inUse := until(), C.int64_t(C.KVL_FOREVER), e.objects.inUse()
-		if isDone || e.backlog.mustLook(inUse) {
-			timeout = 0
+		isDone, timeout := until(), C.int64_t(0)
+		if isIdle && !isDone {
+			timeout = C.KVL_FOREVER
 		}
 		status := C.go_next(queue, timeout, event, &dropped[0], maxDrops, &n)
 		for _, id := range dropped[:n] {
@@ -66,10 +67,9 @@ func (e *engine[V]) read(queue *C.kvl_queue_t, until func() bool) error {
 				e.drop(removed.value)
 			}
 		}
-		if status == C.KVL_EMPTY && n < maxDrops {
-			e.backlog.noteEmpty(inUse - int(n))
-		} else if n > 0 {
-			e.backlog.noteRemovals(e.objects.inUse())
+		e.backlog.noteRead(queue)
+		if isIdle = status == C.KVL_EMPTY && n == 0; isIdle {
+			runtime.Gosched() // Writers that can run now fill the queue again, so that the pump need not sleep and be woken.
 		}
 		switch {
 		case status == C.KVL_OK:

@@ -104,6 +104,20 @@ static inline kvl_status_t go_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_e
     *out_dropped = n;
     return status;
 }
+/*
+ * Returns the limit on the events that wait if more do, and otherwise 0. The limit is the number of entries for which there is room, between 16 and 1,024.
+ * With a limit on their cost, which the queue's events do not state, it is the number that there are.
+ */
+static inline size_t go_exceeded_limit(const kvl_queue_t *queue, kvl_tasks_t *tasks) {
+    size_t waiting = kvl_queue_len(queue), limit;
+    kvl_cache_t *cache;
+    if (waiting <= 16 || kvl_tasks_cache(tasks, &cache) < 0)
+        return 0;
+    limit = kvl_cache_cost_limit(cache) < 0 ? kvl_cache_capacity(cache) : kvl_cache_len(cache);
+    kvl_cache_release(cache);
+    limit = limit < 16 ? 16 : limit > 1024 ? 1024 : limit;
+    return waiting > limit ? limit : 0;
+}
 static inline kvl_status_t go_invalidate(kvl_tasks_t *tasks, const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n,
                                          uint32_t flags) {
     kvl_slice_t *keys = malloc((n ? n : 1) * sizeof *keys);
