@@ -78,6 +78,9 @@ func freedAddress() uintptr {
 // The upper bits of an ID say how often its slot was used, so some IDs are addresses in Go's heap. A variable of a pointer type with the address of
 // freed memory makes the garbage collector end the program.
 func Test_s18_an_iteration_survives_the_garbage_collector_whatever_the_ids_are(t *testing.T) {
+	if isRaceDetected {
+		t.Skip("the race detector makes so many iterations slow")
+	}
 	const entries, iterations = 1000, 1000
 	tasks := openTasks(t, echo, kvlight.Settings{"cache.capacity": entries})
 	defer tasks.Close()
