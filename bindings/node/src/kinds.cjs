@@ -1,4 +1,5 @@
-// Which kind of value the program passed. No check depends on the realm that made the value, and a proxy passes for what it is: some object.
+// Which kind of value the program passed. The checks also recognize values of other realms, such as those of a vm context, but no
+// proxies of bytes, Maps or promises.
 
 'use strict';
 

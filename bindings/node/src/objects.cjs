@@ -6,8 +6,8 @@
 const MIN_FREE = 1024;
 
 /**
- * An ID is reused once its object was removed. This is safe because the library reports a drop only after every event that refers to the object was
- * taken from its queue, where Tasks replaces the IDs in it by their objects at once: no ID that is still to be looked up can mean an earlier object.
+ * An ID is reused once its object was removed. That is safe, since no ID that is still to be looked up can mean an earlier object: the library reports a
+ * drop only after every event that refers to the object was taken from the queue, and Tasks replaces the IDs in an event by objects when it takes it.
  */
 class Objects {
   objects = [undefined]; // 0 is not an ID

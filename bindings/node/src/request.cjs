@@ -20,7 +20,7 @@ function isPlain(rows) {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Whether an object may be plain but for `rows.__proto__ = row`, for a key of that name, which made the row its prototype. */
+/** Whether an object is plain except that the provider answered the key "__proto__" by `rows.__proto__ = row`, which made the row its prototype. */
 function hasRowAsPrototype(rows, keys) {
   return keys.includes('__proto__') && Object.prototype.toString.call(rows) === '[object Object]' && !(Symbol.iterator in rows);
 }
@@ -35,7 +35,7 @@ class Request {
   #keys;
   #shownKeys;
   #onDone;
-  #controller; // made when the signal is first asked for, like #shownKeys
+  #controller; // made when the program first reads `signal`, as #shownKeys are for `keys`
   #isAborted = false;
 
   constructor(store, handle, keys, onDone) {
@@ -145,7 +145,7 @@ class Request {
     if (store.isClosed) {
       return this.#onDone();
     }
-    // No function of the program runs between here and the call of the addon, which might throw before the library has the IDs.
+    // From here to the call of the addon no function of the program may run: if it threw, the library would never drop the IDs.
     const ids = new Float64Array(n); // IS_BYTES for a value in `values` that is bytes; 0 for a key that finish() answers with null
     for (let i = 0; i < n; i++) {
       if (values[i] !== undefined) {
@@ -169,8 +169,8 @@ class Request {
   }
 
   /**
-   * Reads the answers of a provider into the two arrays, and returns the failures, as [index, reason]. Throws for anything in which every key would
-   * be missing, and so cached as absent, whatever it holds.
+   * Reads the answers of a provider into the two arrays, and returns the failures, as [index, reason]. Throws for anything but a plain object or a Map,
+   * and for a Map that lacks a key and has one that is no string: keys would be cached as absent by mistake.
    */
   #read(rows, values, costs) {
     const isOfMap = isMap(rows);

@@ -14,7 +14,7 @@ const { Objects } = require('./objects.cjs');
 const DROPS_PER_BATCH = 128;
 const MAX_RELEASE_MS = 5;
 
-/** Throws for an argument that is no object of named members: it would be read as one that has none of them. */
+/** Throws for an argument that is no object with named members: it would be read as an object without members. */
 function checkObject(value, need) {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new TypeError(`kvlight: ${need}, not ${kindOf(value)}`);
@@ -27,7 +27,7 @@ function checkFunction(value, name) {
   }
 }
 
-/** Throws for a text with a NUL: C would read it only up to there. */
+/** Throws for a text with a NUL, at which C would stop reading. */
 function checkText(text, what) {
   if (text.includes('\0')) {
     throw new KvlightError(K.ERR_BAD_VALUE, `${what} contains a NUL`);
