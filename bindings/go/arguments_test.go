@@ -35,6 +35,17 @@ func Test_l09_strings_with_a_nul_are_refused(t *testing.T) {
 	}
 }
 
+func Test_l09_a_bool_is_refused_where_a_setting_takes_a_number(t *testing.T) {
+	if _, err := kvlight.New(echo, kvlight.Settings{"cache.capacity": true}); !errors.Is(err, kvlight.ErrBadValue) || !strings.Contains(err.Error(), "cache.capacity") {
+		t.Error(err)
+	}
+	tasks := openTasks(t, echo, kvlight.Settings{"batch.omitted_is_null": true, "provider.idempotent": false})
+	defer tasks.Close()
+	if _, _, err := tasks.Fetch(ctx, "a", kvlight.Settings{"retry.count": false}); !errors.Is(err, kvlight.ErrBadValue) {
+		t.Error(err)
+	}
+}
+
 func Test_l09_a_nil_context_and_a_nil_option_are_refused(t *testing.T) {
 	if tasks, err := kvlight.New(echo, nil, nil); tasks != nil || err == nil {
 		t.Error(err)

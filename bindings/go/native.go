@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unsafe"
@@ -125,11 +126,10 @@ func writeSetting(key string, value any, text func(*C.char, *C.char), whole func
 		if strings.IndexByte(v.String(), 0) >= 0 {
 			return fmt.Errorf("kvlight: the value %q of the setting %q contains a NUL byte: %w", v.String(), key, ErrBadValue)
 		}
-		word := C.CString(v.String())
-		defer C.free(unsafe.Pointer(word))
-		text(name, word)
+		writeWord(name, v.String(), text)
 	case reflect.Bool:
-		whole(name, map[bool]C.int64_t{true: 1}[v.Bool()])
+		// Not as a number, which a setting that takes numbers would accept.
+		writeWord(name, strconv.FormatBool(v.Bool()), text)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		whole(name, C.int64_t(v.Int()))
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
@@ -146,6 +146,12 @@ func writeSetting(key string, value any, text func(*C.char, *C.char), whole func
 		return fmt.Errorf("kvlight: the setting %q takes a string, a number, a bool or a duration, not a %T: %w", key, value, ErrBadValue)
 	}
 	return nil
+}
+
+func writeWord(name *C.char, word string, text func(*C.char, *C.char)) {
+	value := C.CString(word)
+	defer C.free(unsafe.Pointer(value))
+	text(name, value)
 }
 
 // unitsOf converts a duration to the unit of a setting. A positive duration below one unit becomes one unit, since 0 can have another meaning.

@@ -472,6 +472,8 @@ final class Faults {
                 Tap.equal(clock.nowMs(), 0L, "the time");
             }
             refused("NUL", () -> Scenarios.config().set("cache.policy", "lru\0x").cache());
+            refused("cache.capacity", () -> Scenarios.config().set("cache.capacity", true).cache());
+            Scenarios.config().set("cache.timer", false).cacheTimer(true).cache().close();
             Throwable url = Tap.thrown(Throwable.class, "a URL",
                     () -> Scenarios.config().l2Url("redis://:secret@a/?prefix=a\0b", String::getBytes, String::new).load(keys -> Map.of()));
             Tap.check(url.getMessage().contains("l2Url contains the character NUL") && !url.getMessage().contains("secret"), url.toString());

@@ -150,7 +150,8 @@ static bool write_setting(napi_env env, Settings *into, const char *name, napi_v
     switch (kind) {
     case napi_boolean:
         napi_get_value_bool(env, value, &flag);
-        into->set_int(into->handle, name, flag);
+        /* Not as a number, which a setting that takes numbers would accept. */
+        into->set(into->handle, name, flag ? "true" : "false");
         return true;
     case napi_number:
         napi_get_value_double(env, value, &real);

@@ -88,6 +88,13 @@ test('l09_options_and_settings_that_are_undefined_are_not_set', async () => {
   new Cache({ 'cache.ttl_ms': undefined }).close();
 });
 
+test('l09_a_boolean_is_refused_where_a_setting_takes_a_number', async () => {
+  assert.throws(() => new Cache({ 'cache.capacity': true }), { code: 'KVL_ERR_BAD_VALUE', message: /cache\.capacity/ });
+  const tasks = new Tasks({ provider: echo, 'batch.omitted_is_null': true, 'provider.idempotent': false });
+  await assert.rejects(tasks.fetch('a', { 'retry.count': false }), { code: 'KVL_ERR_BAD_VALUE' });
+  await tasks.close();
+});
+
 test('l09_texts_with_a_nul_are_refused', async () => {
   const isRefused = { code: 'KVL_ERR_BAD_VALUE', message: /^kvlight: .* contains a NUL$/ };
   const tasks = new Tasks({ provider: echo });

@@ -350,7 +350,8 @@ final class Library
                 self::checkText("the setting $key", $value);
             }
             match (true) {
-                is_bool($value) => $ffi->{"{$functions}_set_int"}($handle, $key, (int) $value),
+                // Not as a number, which a setting that takes numbers would accept.
+                is_bool($value) => $ffi->{"{$functions}_set"}($handle, $key, $value ? 'true' : 'false'),
                 is_int($value) => $ffi->{"{$functions}_set_int"}($handle, $key, $value),
                 is_float($value) => $ffi->{"{$functions}_set_real"}($handle, $key, $value),
                 is_string($value) => $ffi->{"{$functions}_set"}($handle, $key, $value),

@@ -465,6 +465,15 @@ $scenarios['l09 a NUL byte in a path, a setting or a URL is refused'] = function
     $tasks->close();
 };
 
+$scenarios['l09 a boolean is refused where a setting takes a number'] = function () {
+    $error = thrown(fn () => new Tasks(fn () => [], ['cache.capacity' => true]));
+    equal(str_contains($error->getMessage(), 'cache.capacity'), true, "$error");
+    $tasks = new Tasks(fn () => [], ['batch.omitted_is_null' => true, 'provider.idempotent' => false]);
+    $error = thrown(fn () => $tasks->fetch('a', ['retry.count' => false]));
+    equal(str_contains($error->getMessage(), 'retry.count'), true, "$error");
+    $tasks->close();
+};
+
 $scenarios['l09 a time that would be cut to another meaning is refused'] = function () {
     $tasks = new Tasks(fn () => []);
     $calls = [

@@ -173,7 +173,8 @@ static int write_setting(State *state, Settings *into, const char *name, PyObjec
     int overflow = 0;
     long long number;
     if (PyBool_Check(value)) {
-        into->set_int(into->handle, name, value == Py_True);
+        /* Not as a number, which a setting that takes numbers would accept. */
+        into->set(into->handle, name, value == Py_True ? "true" : "false");
     } else if (PyLong_Check(value) && (number = PyLong_AsLongLongAndOverflow(value, &overflow), !overflow)) {
         if (number == -1 && PyErr_Occurred())
             return -1;

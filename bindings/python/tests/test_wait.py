@@ -237,6 +237,8 @@ def l09_wrong_use_is_rejected_with_a_message() -> None:
     tasks: Any = kvlight.Tasks
     wrong("cache.capacity", kvlight.Wrong, lambda: tasks(provider=echo, cache_capacitty=5))
     wrong("cache.capacity", ValueError, lambda: tasks(provider=echo, cache_capacity="many"))
+    wrong("cache.capacity", ValueError, lambda: tasks(provider=echo, cache_capacity=True))
+    kvlight.Cache(timer=False).close()
     wrong("capacit", ValueError, lambda: kvlight.Cache(capacitty=5))  # type: ignore[call-arg]
     wrong("kvlight.Clock", TypeError, lambda: tasks(provider=echo, clock=5))
     wrong("the name of a setting contains a NUL", kvlight.Wrong, lambda: tasks(provider=echo, **{"cache.capacity\0x": 5}))

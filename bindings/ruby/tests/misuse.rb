@@ -159,6 +159,14 @@ scenario "l09 numbers of more than 64 bits are refused and not cut" do
   tasks.close
 end
 
+scenario "l09 a boolean is refused where a setting takes a number" do
+  message = raised(Kvlight::Error, "a capacity") { Kvlight::Tasks.new(cache_capacity: true) { |_| {} } }.message
+  equal message.include?("cache.capacity"), true, message
+  tasks = Kvlight::Tasks.new(batch_omitted_is_null: true, provider_idempotent: false) { |_| {} }
+  equal raised(Kvlight::Error, "retries") { tasks.fetch("a", retry_count: false) }.name, "KVL_ERR_BAD_VALUE", "an option"
+  tasks.close
+end
+
 scenario "l09 what is no path, and a NUL byte in a path or a setting, is refused" do
   tasks = Kvlight::Tasks.new { |_| {} }
   Dir.mktmpdir do |folder|

@@ -61,12 +61,13 @@ public abstract class SettingValues<S extends SettingValues<S>> {
         values.forEach((name, value) -> {
             try (Scratch scratch = Scratch.of(name.length() * 3 + value.toString().length() * 3 + 2)) {
                 long key = scratch.text(name);
-                if (value instanceof Boolean || value instanceof Long || value instanceof Integer || value instanceof Short || value instanceof Byte) {
-                    target.setInt(handle, key, value instanceof Boolean is ? (is ? 1 : 0) : ((Number) value).longValue());
+                if (value instanceof Long || value instanceof Integer || value instanceof Short || value instanceof Byte) {
+                    target.setInt(handle, key, ((Number) value).longValue());
                 } else if (value instanceof Number) {
                     target.setReal(handle, key, ((Number) value).doubleValue());
                 } else {
-                    target.setText(handle, key, scratch.text((String) value));
+                    // A Boolean too: as a number, a setting that takes numbers would accept it.
+                    target.setText(handle, key, scratch.text(value.toString()));
                 }
             }
         });

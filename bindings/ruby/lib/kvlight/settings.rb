@@ -15,10 +15,10 @@ module Kvlight
 
     def self.apply_one(kind, handle, name, value)
       case value
-      when true, false then Native.public_send("#{kind}_set_int", handle, name, value ? 1 : 0)
       when Integer then Native.public_send("#{kind}_set_int", handle, name, whole(value, name))
       when Numeric then Native.public_send("#{kind}_set_real", handle, name, value.to_f)
-      when String, Symbol then Native.public_send("#{kind}_set", handle, name, text(value.to_s))
+      # A boolean is a text, since a setting that takes numbers would accept it as one.
+      when String, Symbol, true, false then Native.public_send("#{kind}_set", handle, name, text(value.to_s))
       else raise ArgumentError, "kvlight: the setting #{name} takes a String, a number or a boolean, not #{value.inspect}"
       end
     end
