@@ -7,7 +7,10 @@ export type CacheSettings = { [Name in keyof Settings as Name extends `cache.${s
 
 /** How a value is stored. */
 export interface Terms {
-  /** Milliseconds until the value expires, K.TTL_NEVER or K.TTL_DEFAULT. With 0 the value is delivered but not stored. */
+  /**
+   * Milliseconds until the value expires, K.TTL_NEVER or K.TTL_DEFAULT. With 0 the value is delivered but not stored, and an existing entry is
+   * removed.
+   */
   ttl_ms?: number;
   /** Entries of lower priority are evicted first. */
   priority?: number;
