@@ -114,7 +114,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
 
     final boolean holds(byte[] key) {
         int status = onBytes(key, NativeApi::kvl_cache_contains);
-        return status == NativeApi.VALUE || status == NativeApi.NULL || status == NativeApi.OK;
+        return status == NativeApi.VALUE || status == NativeApi.NULL;
     }
 
     // -- Writes -------------------------------------------------------------------------------------------------------
