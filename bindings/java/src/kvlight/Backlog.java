@@ -1,106 +1,75 @@
 package kvlight;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
 
 /**
- * Holds writers back while objects that the library has dropped wait for the pump. Otherwise several writers could drop objects faster than the one pump
+ * Holds writers back while more events than a limit wait in the queue for the pump. Otherwise several writers could drop objects faster than the one pump
  * gets to them, without a limit.
  *
- * <p>How many wait is not known, but the table of objects has grown by their number, and by that of new entries, since the pump found the queue empty. If it
- * has grown by much, the pump looks whether the queue is empty: if so, the table holds new entries.
+ * <p>A writer looks at the queue now and then. If it is too long, the writer waits until the pump has read half of the limit, and then continues: its next
+ * write looks again.
  */
 final class Backlog {
-    /** By how many objects the table may have grown before writers wait. */
-    static final int LIMIT = 1024;
+    /** One of this many writes looks at the queue. */
+    private static final int WRITES_PER_LOOK = 16;
 
-    private static final int HALF = LIMIT / 2;
-
-    private final ObjectTable objects;
+    private final AtomicInteger writes = new AtomicInteger();
     private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
-    /** How many objects there were when the pump last found the queue empty. */
-    private volatile int base;
-    /** How often the pump has found the queue empty. */
-    private volatile int turns;
-    /** How many writers wait. Changed under the lock. */
-    private volatile int waiting;
+    private final Condition caughtUp = lock.newCondition();
+    /** The limit, while writers may wait, and otherwise 0. While it is set, each write looks at the queue, and the pump too. */
+    private volatile long exceeded;
     /** Whether the pump has ended, or runs code of the program, which may depend on a writer. */
     private volatile boolean isOff;
 
-    Backlog(ObjectTable objects) {
-        this.objects = objects;
+    /** Whether a write is to look at the queue. */
+    boolean isToLook() {
+        return exceeded > 0 || writes.incrementAndGet() % WRITES_PER_LOOK == 0;
     }
 
-    private int growth() {
-        return objects.size() - base;
-    }
-
-    // -- For writers ---------------------------------------------------------------------------------------------------
-
-    /** Whether the pump is to be woken before an object is added, so that it looks whether the queue is empty. */
-    boolean needsPump() {
-        int growth = growth();
-        return growth == HALF || growth >= LIMIT;
-    }
-
-    boolean isFull() {
-        return growth() >= LIMIT;
-    }
-
-    /** How often the pump has found the queue empty: to be read before it is woken. */
-    int turns() {
-        return turns;
-    }
-
-    /** Waits until the pump has caught up, at least once since a number of {@link #turns}. Waits once only: then the pump may have to be woken again. */
-    void await(int since) {
+    /** Waits if the limit is exceeded: then the function returns the limit, and otherwise 0. */
+    void await(LongSupplier exceededLimit) {
+        long limit = exceededLimit.getAsLong();
+        if (limit == 0) {
+            return;
+        }
         lock.lock();
         try {
-            waiting++;
-            if (turns == since && isFull() && !isOff) {
-                changed.awaitUninterruptibly();
+            exceeded = limit;
+            // The pump may have read the last event before it could see that: so this looks again.
+            if (!isOff && exceededLimit.getAsLong() > 0) {
+                caughtUp.awaitUninterruptibly();
             }
         } finally {
-            waiting--;
             lock.unlock();
         }
     }
 
-    // -- For the pump --------------------------------------------------------------------------------------------------
-
-    /** Whether the pump is to look whether the queue is empty before it waits. */
-    boolean isToCheck() {
-        return Math.abs(growth()) >= HALF;
-    }
-
-    /** Notes that the queue was empty after there had been this many objects. */
-    void noteEmpty(int count) {
-        base = count;
-        turns++; // only the pump writes it
-        release(LIMIT);
-    }
-
-    /** Notes that an object was removed. */
-    void noteRemoval() {
-        release(HALF);
-    }
-
-    /** Lets the writers go if the growth is less than a limit. */
-    private void release(int limit) {
-        if (waiting > 0 && (isOff || growth() < limit)) {
-            lock.lock();
-            try {
-                changed.signalAll();
-            } finally {
-                lock.unlock();
-            }
+    /** Lets the writers go if the pump, which has read from the queue, has caught up. */
+    void noteRead(long queue) {
+        long limit = exceeded;
+        if (limit > 0 && NativeApi.kvl_queue_len(queue) <= limit / 2) {
+            release();
         }
     }
 
     /** While it is off, no writer waits. */
     void turn(boolean isOn) {
         isOff = !isOn;
-        release(LIMIT);
+        if (isOff && exceeded > 0) {
+            release();
+        }
+    }
+
+    private void release() {
+        lock.lock();
+        try {
+            exceeded = 0;
+            caughtUp.signalAll();
+        } finally {
+            lock.unlock();
+        }
     }
 }

@@ -27,8 +27,8 @@ final class Engine {
     /** The values and the provider's exceptions that the library holds. */
     final ObjectTable objects = new ObjectTable();
 
-    /** Bounds the dropped objects that the pump has not got to. */
-    private final Backlog backlog = new Backlog(objects);
+    /** Bounds the events that wait for the pump. */
+    private final Backlog backlog = new Backlog();
 
     /** The fetches in progress: each is a Pending. */
     final ObjectTable pendings = new ObjectTable();
@@ -194,24 +194,32 @@ final class Engine {
         return pass;
     }
 
-    /** Waits while the pump is far behind the writers. Called before each put, outside the gate, which the pump shuts at the end. */
+    /** Waits while too many events wait. Called before each write, outside the gate, for which the pump may wait. In the program's functions it returns. */
     void awaitPump() {
-        if (!backlog.needsPump()) {
-            return;
+        if (backlog.isToLook() && !CallbackJob.isInside() && !serial.isCurrent() && PROGRAM_CALLS.get()[0] == 0 && Thread.currentThread() != pump) {
+            backlog.await(this::exceededLimit);
         }
-        boolean isFull = backlog.isFull();
-        int turns = backlog.turns();
+    }
+
+    /**
+     * Returns the limit on the events that wait if more do, and otherwise 0. The limit is the number of entries for which there is room, between 16 and 1,024.
+     * With a limit on their cost, which the queue's events do not state, it is the number that there are.
+     */
+    private long exceededLimit() {
         Gate.Pass pass = gate.enter();
         if (pass == null) {
-            return;
+            return 0;
         }
         try {
-            NativeApi.kvl_queue_wake(queue);
+            long waiting = NativeApi.kvl_queue_len(queue);
+            if (waiting <= 16) {
+                return 0;
+            }
+            long limit = NativeApi.kvl_cache_cost_limit(cache) < 0 ? NativeApi.kvl_cache_capacity(cache) : NativeApi.kvl_cache_len(cache);
+            limit = Math.max(16, Math.min(1024, limit));
+            return waiting > limit ? limit : 0;
         } finally {
             pass.isTaken = 0;
-        }
-        if (isFull && !CallbackJob.isInside() && !serial.isCurrent() && PROGRAM_CALLS.get()[0] == 0 && Thread.currentThread() != pump) {
-            backlog.await(turns);
         }
     }
 
@@ -380,19 +388,19 @@ final class Engine {
         ByteBuffer event = ByteBuffer.allocateDirect(NativeApi.Event.SIZE).order(ByteOrder.nativeOrder());
         long address = Pointer.nativeValue(Native.getDirectBufferPointer(event));
         try {
+            boolean isIdle = false;
             for (;;) {
-                int count = objects.size();
-                boolean mayWait = !isEnding && !backlog.isToCheck();
-                int status = NativeApi.kvl_queue_next(queue, mayWait ? NativeApi.FOREVER : 0, address, NativeApi.Event.SIZE);
-                if (status == NativeApi.OK) {
+                int status = NativeApi.kvl_queue_next(queue, isIdle && !isEnding ? NativeApi.FOREVER : 0, address, NativeApi.Event.SIZE);
+                backlog.noteRead(queue);
+                isIdle = status != NativeApi.OK;
+                if (!isIdle) {
                     handle(event);
                 } else if (status < 0 || isEnding) {
                     break;
+                } else if (tasks == 0 && !isOpen) {
+                    free();
                 } else {
-                    backlog.noteEmpty(count);
-                    if (tasks == 0 && !isOpen) {
-                        free();
-                    }
+                    Thread.yield(); // Writers that can run now fill the queue again, so that the pump need not sleep and be woken.
                 }
             }
         } finally {
@@ -441,11 +449,7 @@ final class Engine {
                         callBack(hook);
                     }
                 }
-                case NativeApi.EVENT_DROP -> {
-                    Object dropped = objects.remove(id);
-                    backlog.noteRemoval();
-                    reportDrop(dropped);
-                }
+                case NativeApi.EVENT_DROP -> reportDrop(objects.remove(id));
                 case NativeApi.EVENT_REMOVAL -> reportRemoval(Memory.view(event.getLong(NativeApi.Event.RESULT), NativeApi.Result.SIZE),
                         event.getInt(NativeApi.Event.CAUSE));
                 case NativeApi.EVENT_CLOSED -> free();

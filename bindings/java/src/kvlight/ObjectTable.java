@@ -24,9 +24,6 @@ final class ObjectTable {
     /** How many places have ever been used. */
     private int places;
 
-    /** How many objects there are. Written with the lock held, read without. */
-    private volatile int size;
-
     /** Adds an object; returns its number, which is not 0. */
     long add(Object object) {
         synchronized (lock) {
@@ -41,7 +38,6 @@ final class ObjectTable {
                 number = ++places;
             }
             set(number, new Kept(number, object));
-            size = places - freeCount;
             return number;
         }
     }
@@ -64,13 +60,14 @@ final class ObjectTable {
                 free = java.util.Arrays.copyOf(free, freeCount * 2);
             }
             free[freeCount++] = number + (1L << 32);
-            size = places - freeCount;
             return kept.object;
         }
     }
 
     int size() {
-        return size;
+        synchronized (lock) {
+            return places - freeCount;
+        }
     }
 
     /** The chunk of a place, here counted from 0. */
