@@ -7,7 +7,7 @@ use crate::base::platform::{keep_private, sync_folder};
 use crate::base::{Answer, Kind, Millis, NoMemory, Status, StoreTerms, Value};
 use crate::cache::saved::{BLOCK_HEAD, Block, BlockHead, Damage, HEAD, SavedEntry, head, is_start, read_head};
 use crate::cache::{Condition, CopiedEntry, Departures, NewEntry};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,6 +43,24 @@ fn file_error(status: Status, path: &Path, what: &str) -> Error {
     Error::with_text(status, 0, &format!("{} {what}", path.display()))
 }
 
+/// Whether this is neither a file nor a folder, but a device or a pipe.
+fn is_neither(found: &Metadata) -> bool {
+    !found.is_file() && !found.is_dir()
+}
+
+fn not_a_file() -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, "it is not a file")
+}
+
+/// Opens the file that is loaded. Fails for a pipe, which would wait for a writer, and for a device, which may never end; for a folder,
+/// reading fails.
+fn open_saved(path: &Path) -> io::Result<File> {
+    if std::fs::metadata(path).is_ok_and(|found| is_neither(&found)) {
+        return Err(not_a_file());
+    }
+    File::open(path)
+}
+
 /// The file that a save replaces. A symbolic link stays, and what it refers to is replaced. Fails for anything that is neither a file nor a
 /// folder, such as a device or a pipe, since the rename at the end would remove it. For a folder, the rename itself fails.
 fn replaced_by(name: &Path) -> io::Result<PathBuf> {
@@ -51,7 +69,7 @@ fn replaced_by(name: &Path) -> io::Result<PathBuf> {
     for _ in 0..MAX_LINKS {
         match std::fs::symlink_metadata(&target) {
             Ok(found) if found.is_symlink() => target = target.with_file_name(std::fs::read_link(&target)?),
-            Ok(found) if !found.is_file() && !found.is_dir() => return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file")),
+            Ok(found) if is_neither(&found) => return Err(not_a_file()),
             // A path that cannot be examined cannot be opened either, unless nothing of that name exists yet.
             _ => return Ok(target),
         }
@@ -218,7 +236,7 @@ impl Core {
             Damage::NoMemory => Error::of(Status::ERR_NO_MEMORY),
         };
         let cut = || file_error(Status::ERR_TRUNCATED, path, "ends too early");
-        let mut file = BufReader::new(File::open(path).map_err(reading)?);
+        let mut file = BufReader::new(open_saved(path).map_err(reading)?);
         let mut start = Vec::new();
         file.by_ref().take(HEAD as u64).read_to_end(&mut start).map_err(reading)?;
         if !is_start(&start) {

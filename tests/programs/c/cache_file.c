@@ -1,7 +1,12 @@
 /* Saving a cache to a file and loading it. */
+#define _POSIX_C_SOURCE 200809L /* mkfifo */
 #include "check.h"
 #include <errno.h>
 #include <stdlib.h>
+#ifndef _WIN32
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
 
 /* The system's error number for a path through a folder that does not exist. */
 #ifdef _WIN32
@@ -105,6 +110,48 @@ static void s18_a_damaged_file_gets_its_own_status(void)
     kvl_cache_release(cache);
 }
 
+static void s18_a_file_of_an_unknown_version_gets_its_own_status(void)
+{
+    kvl_cache_t *cache = new_cache();
+    kvl_error_t *error = NULL;
+    FILE *file;
+
+    STATUS(kvl_cache_save(cache, path, NULL, NULL, NULL, 0, NULL), KVL_OK);
+    file = fopen(path, "r+b");
+    CHECK(file != NULL && fseek(file, 8, SEEK_SET) == 0 && fputc(0, file) != EOF && fclose(file) == 0);
+    STATUS(kvl_cache_load(cache, path, NULL, NULL, NULL, 0, &error), KVL_ERR_FILE_VERSION);
+    CHECK(strstr(kvl_error_message(error), "version 0, which this library does not know") != NULL);
+    kvl_error_release(error);
+    kvl_cache_release(cache);
+}
+
+#ifndef _WIN32
+static void s18_what_is_not_a_file_is_neither_saved_to_nor_loaded(void)
+{
+    static const char *const devices[] = {"/dev/null", "/dev/zero"};
+    kvl_cache_t *cache = new_cache();
+    kvl_error_t *error = NULL;
+    char pipe[1040];
+    size_t i;
+
+    snprintf(pipe, sizeof pipe, "%s.fifo", path);
+    CHECK(mkfifo(pipe, 0600) == 0);
+    STATUS(kvl_cache_save(cache, pipe, NULL, NULL, NULL, 0, NULL), KVL_ERR_IO);
+    /* Ends the program if the load waits for a writer. */
+    alarm(60);
+    STATUS(kvl_cache_load(cache, pipe, NULL, NULL, NULL, 0, &error), KVL_ERR_IO);
+    alarm(0);
+    CHECK(strstr(kvl_error_message(error), "it is not a file") != NULL);
+    kvl_error_release(error);
+    CHECK(remove(pipe) == 0);
+    for (i = 0; i < 2; i++) {
+        STATUS(kvl_cache_save(cache, devices[i], NULL, NULL, NULL, 0, NULL), KVL_ERR_IO);
+        STATUS(kvl_cache_load(cache, devices[i], NULL, NULL, NULL, 0, NULL), KVL_ERR_IO);
+    }
+    kvl_cache_release(cache);
+}
+#endif
+
 struct converter {
     kvl_cache_t *cache;
     int calls, objects[2];
@@ -197,6 +244,10 @@ int main(void)
     snprintf(path, sizeof path, "%s/kvlight-saved-%p", folder != NULL ? folder : "/tmp", (void *)&folder);
     s18_a_saved_cache_loads_and_reports_progress();
     s18_a_damaged_file_gets_its_own_status();
+    s18_a_file_of_an_unknown_version_gets_its_own_status();
+#ifndef _WIN32
+    s18_what_is_not_a_file_is_neither_saved_to_nor_loaded();
+#endif
     s18_objects_are_saved_and_loaded_by_functions();
     l09_invalid_arguments_are_rejected();
     CHECK(remove(path) == 0);
