@@ -158,7 +158,7 @@ extern "C" {
 #define KVL_ERR_CORRUPT (-105)
 /** the file ends too early; entries read before its end are stored */
 #define KVL_ERR_TRUNCATED (-106)
-/** the file has a later version than this library supports */
+/** the file has a version that this library does not support */
 #define KVL_ERR_FILE_VERSION (-107)
 /** the engine is closed */
 #define KVL_ERR_CLOSED (-200)
@@ -229,7 +229,7 @@ extern "C" {
 #define KVL_L2_F_LEASES 2u
 /** The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process. */
 #define KVL_L2_F_OBJECTS 4u
-/** What is left of a TTL: the second tier does not know it. */
+/** What is left of a TTL: the second tier does not know it, but ends entries in time. */
 #define KVL_L2_TTL_UNKNOWN (-2)
 
 /** The circuit breaker lets requests through. */
@@ -473,7 +473,8 @@ typedef struct kvl_terms_t {
     size_t version_len;
     /**
      * The entry's tags, by which kvl_cache_remove_tag() finds it: `tags_len` slices of 1 to KVL_LABEL_MAX bytes, copied; may be NULL if
-     * `tags_len` is 0. Since 0.2.
+     * `tags_len` is 0. An entry with tags is not stored in a second tier: each process loads it for itself, and if another process was
+     * granted the lease of the key, it waits for `l2.wait_ms` first. Since 0.2.
      */
     const kvl_slice_t *tags;
     /** The number of tags, at most KVL_TAGS_MAX; tags are part of the cost. Since 0.2. */
@@ -526,7 +527,10 @@ typedef struct kvl_result_t {
      * KVL_F_STALE: the error of the load, or NULL.
      */
     kvl_error_t *error;
-    /** Milliseconds since the answer was loaded or put; 0 for a new answer. */
+    /**
+     * Milliseconds since the answer was loaded or put in this process; 0 for a new answer. An answer of the second tier is new when it is
+     * found there, however old it is: the second tier does not know when it was loaded.
+     */
     int64_t age_ms;
     /** Milliseconds until the answer expires; KVL_TTL_NEVER; 0 if it is not stored. */
     int64_t ttl_left_ms;
@@ -1979,7 +1983,7 @@ kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache,
 KVL_API kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const uint8_t *key, size_t key_len, int64_t ttl_ms);
 
 /**
- * Removes the entry under a key.
+ * Removes the entry under a key, also from the second tier if the engine has one.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
@@ -1994,7 +1998,8 @@ KVL_API kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, si
 /**
  * Expires the entry under a key now: it stays as a fallback for the length of its grace (`stale.ttl_ms`) or, without a grace, is removed
  * with KVL_CAUSE_EXPIRED. A load in progress treats this as a removal. Use it to have a key reloaded while its old value remains as a
- * fallback.
+ * fallback. If the engine has a second tier, the entry is removed from it, as by kvl_cache_remove(); to expire it in this process alone,
+ * call kvl_tasks_invalidate() with KVL_INVALIDATE_F_EXPIRE.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
@@ -2018,7 +2023,8 @@ KVL_API kvl_status_t kvl_cache_expire(kvl_cache_t *cache, const uint8_t *key, si
 KVL_API kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
 
 /**
- * Removes the entry under a key and returns its value. Does not count as a lookup.
+ * Removes the entry under a key and returns its value. Does not count as a lookup. If the engine has a second tier, the entry is removed
+ * from it, too, but not returned from there.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
@@ -2033,7 +2039,8 @@ KVL_API kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size
 
 /**
  * Removes the next victim and returns its value: among the entries of the lowest priority, the one that `cache.policy` evicts first, which
- * is the least recently used by default. With several shards, this is the victim of one of them.
+ * is the least recently used by default. With several shards, this is the victim of one of them. Like an eviction, this does not affect
+ * the second tier.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.
@@ -2045,7 +2052,7 @@ KVL_API kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size
 KVL_API kvl_status_t kvl_cache_pop(kvl_cache_t *cache, kvl_value_t **out_value);
 
 /**
- * Shrinks the cache to a share of its current content, victims first.
+ * Shrinks the cache to a share of its current content, victims first. Like an eviction, this does not affect the second tier.
  *
  * Each shard shrinks separately, in its own order. With several shards (`cache.shards`), the remaining entries are therefore those that
  * each shard would evict last, not those that the whole cache would.
@@ -2061,7 +2068,7 @@ KVL_API kvl_status_t kvl_cache_pop(kvl_cache_t *cache, kvl_value_t **out_value);
 KVL_API kvl_status_t kvl_cache_trim(kvl_cache_t *cache, double keep_ratio);
 
 /**
- * Shrinks the cache to a number of entries, victims first. The limits stay.
+ * Shrinks the cache to a number of entries, victims first. The limits stay. Like an eviction, this does not affect the second tier.
  *
  * @param cache    [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param entries  how many entries may remain.
@@ -2072,7 +2079,7 @@ KVL_API kvl_status_t kvl_cache_trim(kvl_cache_t *cache, double keep_ratio);
 KVL_API kvl_status_t kvl_cache_trim_to(kvl_cache_t *cache, size_t entries);
 
 /**
- * Removes every entry.
+ * Removes every entry, also from the second tier if the engine has one, and so for all processes that share it.
  *
  * @param cache  [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2102,6 +2109,8 @@ KVL_API kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64
  *
  * An answer to a request that the provider has now is not stored if it carries the tag, because it may be older than this call. Fetches
  * that wait for the answer receive it, even those that join after this call.
+ *
+ * This concerns the engine's own process alone: entries with tags are not stored in a second tier.
  *
  * @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param tag          [borrowed] `tag_len` bytes.
@@ -2134,6 +2143,9 @@ KVL_API kvl_status_t kvl_cache_expire_tag(kvl_cache_t *cache, const uint8_t *tag
  * Expires all entries, as kvl_cache_expire() does for one key: their values stay as fallbacks for `stale.ttl_ms`. Loads in progress are
  * overtaken as by kvl_cache_clear(): their answers are not stored.
  *
+ * If the engine has a second tier, that is cleared, as by kvl_cache_clear(), for all processes that share it. To expire the entries of this
+ * process alone, call kvl_tasks_invalidate() with KVL_INVALIDATE_F_ALL and KVL_INVALIDATE_F_EXPIRE.
+ *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -2152,6 +2164,10 @@ KVL_API kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
  * is measured by the cache's clock when the entry is written, and runs on when the entry is loaded: the time in between is not subtracted,
  * because no clock of the library can measure it. No lock is held while the file is written. This needs memory for one block, and 4 bytes
  * for each entry.
+ *
+ * Until it is complete, the new file is called kvlight-PID-N.tmp, in the same folder. A process that ends meanwhile, because it is killed or
+ * the machine fails, leaves that file behind. No later save removes it, since it may be the file of a process that is running. A service
+ * therefore saves into a folder of its own, and removes what is called kvlight-*.tmp there when it starts, before it saves.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it
@@ -2185,7 +2201,12 @@ kvl_status_t kvl_cache_save(kvl_cache_t *cache,
  * A key that has an entry keeps it, because it is younger than the file. Entries are stored like those of a put. If the file has too many
  * entries for the cache, the last ones stay; entries that the validator or the store refuses are skipped. Loads in progress are not
  * overtaken. The file is read block by block, and a block is stored only if it is undamaged: at the first damaged block this fails, and
- * the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything.
+ * the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything, also a block that
+ * takes as much memory as the file is long.
+ *
+ * What other processes have written since the file was saved makes its entries outdated, and no notice of that will come any more. If the
+ * engine hears of such writes, through a second tier or otherwise, call kvl_tasks_invalidate() after the load, with KVL_INVALIDATE_F_ALL and
+ * KVL_INVALIDATE_F_EXPIRE: the entries then stay as fallbacks alone (`stale.ttl_ms`). kvl_redis_attach() does that for what was loaded before.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.
@@ -2195,10 +2216,11 @@ kvl_status_t kvl_cache_save(kvl_cache_t *cache,
  * @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
  * @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
  *                       NULL.
- * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission), KVL_ERR_CORRUPT (the file is damaged, or is not a
- *         saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it was written by a later version), KVL_ERR_CANCELLED
- *         (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names no file, `out_size` has no room for
- *         struct_size, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission; or the path is that of a folder, a device or a pipe),
+ *         KVL_ERR_CORRUPT (the file is damaged, or is not a saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it
+ *         has a version that this library does not know), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_INVALID_ARG (the path names no file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED,
+ *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -2260,11 +2282,11 @@ kvl_status_t kvl_cache_save_encoded(kvl_cache_t *cache,
  * @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
  * @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
  *                       NULL.
- * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission), KVL_ERR_CORRUPT (the file is damaged, or is not a
- *         saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it was written by a later version), KVL_ERR_CANCELLED
- *         (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`decode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names no
- *         file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
- *         KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission; or the path is that of a folder, a device or a pipe),
+ *         KVL_ERR_CORRUPT (the file is damaged, or is not a saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it
+ *         has a version that this library does not know), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`decode` is
+ *         NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names no file, `out_size` has no room for struct_size, a misaligned
+ *         pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -3381,7 +3403,8 @@ KVL_API void kvl_request_release(kvl_request_t *request);
  * @param request      [borrowed] from the provider's call or kvl_request_retain().
  * @param i            the key's index.
  * @param out_value    [out, owned] set on KVL_VALUE: release it; NULL otherwise. May be NULL.
- * @param out_age_ms   [out] milliseconds since the entry was loaded or put; written on KVL_VALUE and KVL_NULL. May be NULL.
+ * @param out_age_ms   [out] milliseconds since the entry was loaded, put, or found in the second tier; written on KVL_VALUE and KVL_NULL.
+ *                     May be NULL.
  * @param out_version  [out, borrowed with the request] `version` of the terms on which the entry was stored; `len` is 0 if they had none.
  *                     Written on KVL_VALUE and KVL_NULL. May be NULL.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS (the store has nothing for the key); KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
@@ -3427,10 +3450,15 @@ KVL_API kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, 
  * failure of the second tier is never a result. What the provider then answers is stored in the second tier (KVL_L2_FILL), after the
  * callers have received it. A fill that fails is not repeated.
  *
- * Puts and removals through this engine's cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE,
- * KVL_L2_CLEAR), and sent again if they fail. Until they are passed on, their keys are not looked up. Evictions, expiries, touches and
- * kvl_tasks_invalidate() are not passed on. Entries with tags stay in the process, and so do objects without KVL_L2_F_OBJECTS. The
- * settings `l2.*` are the limits.
+ * What the program writes through this engine's cache is passed on, in order, one request at a time, and sent again if it fails: puts
+ * (KVL_L2_WRITE); kvl_cache_remove(), kvl_cache_take() and kvl_cache_expire() (KVL_L2_REMOVE); kvl_cache_clear() and kvl_cache_expire_all()
+ * (KVL_L2_CLEAR). Until it is passed on, its keys are not looked up. Not passed on: entries that are evicted or reach the end of their TTL,
+ * kvl_cache_pop(), kvl_cache_trim(), kvl_cache_trim_to(), kvl_cache_resize(), touches, and kvl_tasks_invalidate(). Entries with tags stay in
+ * the process, so kvl_cache_remove_tag() and kvl_cache_expire_tag() are not passed on either; and so do objects without KVL_L2_F_OBJECTS.
+ * The settings `l2.*` are the limits.
+ *
+ * The second tier must keep no entry for longer than the TTL that kvl_l2_request_entry() states. An entry does not contain the time at which
+ * it was written: one that is kept longer is found after its end, and stored for its whole TTL again, so that it never expires.
  *
  * A request that writes has failed once it takes longer than `l2.write_timeout_ms`. If it is still in its queue then, it is not handed out
  * any more. Otherwise it may still write, so those of its keys that the program has put or removed are not looked up until the request is
@@ -3496,7 +3524,7 @@ KVL_API const kvl_slice_t *kvl_l2_request_keys(const kvl_l2_request_t *request);
  * @param out_data       [out, borrowed with the request] the entry: store these bytes as they are, and return them by
  *                       kvl_l2_request_hit().
  * @param out_len        [out] the number of bytes.
- * @param out_ttl_ms     [out] the TTL of the entry from now on in milliseconds, or KVL_TTL_NEVER.
+ * @param out_ttl_ms     [out] the TTL of the entry from now on in milliseconds, or KVL_TTL_NEVER: keep the entry for no longer.
  * @param out_token      [out, borrowed with the request] for KVL_L2_FILL: the token that was given when the key was read; never NULL.
  * @param out_token_len  [out] the length of the token in bytes; 0 for KVL_L2_WRITE.
  * @return KVL_OK; KVL_ERR_WRONG_KIND (another kind of request; an object without kvl_l2_request_set_payload()), KVL_ERR_OUT_OF_RANGE,
@@ -3598,8 +3626,10 @@ kvl_status_t kvl_l2_request_hit_object(kvl_l2_request_t *request,
  * @param i            the key's index, below kvl_l2_request_len().
  * @param data         [copied] the entry as kvl_l2_request_entry() gave it; may be NULL if `len` is 0.
  * @param len          the number of bytes.
- * @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. With KVL_L2_TTL_UNKNOWN, or KVL_TTL_NEVER
- *                     (the second tier does not expire the entry), the whole TTL is taken to be left.
+ * @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. KVL_TTL_NEVER: the entry was written without a TTL.
+ *                     KVL_L2_TTL_UNKNOWN: the second tier ends entries in time, but does not know what is left. For an entry that was written
+ *                     with a TTL, with either of the two, the whole TTL is taken to be left: it lives for up to twice as long or, if the
+ *                     second tier keeps it for longer than that TTL, for ever.
  * @param token        [copied] stands for the entry as it is now, so that a fill with this token may replace it; may be NULL if
  *                     `token_len` is 0.
  * @param token_len    the token's length in bytes; 0: with KVL_L2_F_CONDITIONAL, no fill may replace the entry.

@@ -989,7 +989,7 @@ template <class Function> struct one_by_one {
 /* What a request asks to store under a key. A view, valid while the request exists. */
 struct l2_entry {
     std::string_view data; /* to be stored as it is */
-    std::optional<milliseconds> ttl; /* from now on; empty: it does not expire */
+    std::optional<milliseconds> ttl; /* from now on; empty: it does not expire. An entry that is kept longer never expires: each hit begins its TTL anew */
     std::string_view token; /* of a fill: the token that the read of the key passed to hit() or miss() */
 };
 
@@ -1622,14 +1622,15 @@ public:
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }
-    /* Expires the entry now: the next fetch loads the key, and the old value stays as a fallback until a load succeeds. */
+    /* Expires the entry now: the next fetch loads the key, and the old value stays as a fallback until a load succeeds. From a second tier the
+       entry is removed. */
     bool expire(detail::text_argument key) const
     {
         status s = kvl_cache_expire(handle_.get(), key.data(), key.size());
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }
-    /* Expires all entries now. */
+    /* Expires all entries now. A second tier is cleared, for all processes. */
     void expire_all() const { detail::raise_if_failed(kvl_cache_expire_all(handle_.get())); }
     /* Removes all entries with the tag, and returns their number. */
     size_t remove_tag(detail::text_argument tag) const

@@ -313,7 +313,7 @@ func (t *Tasks[V]) Touch(key string, ttl time.Duration) (existed bool, err error
 }
 
 // Expire expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if "stale.ttl_ms" is set. It
-// reports whether there was an entry.
+// reports whether there was an entry. From a second tier the entry is removed.
 func (t *Tasks[V]) Expire(key string) (existed bool, err error) {
 	defer runtime.KeepAlive(t.reference)
 	return t.engine.tryChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
@@ -329,7 +329,7 @@ func (t *Tasks[V]) ExpireTag(tag string) (expired int, err error) {
 	})
 }
 
-// ExpireAll expires all entries, as Expire does for a key. Running loads do not store their answers.
+// ExpireAll expires all entries, as Expire does for a key. Running loads do not store their answers. A second tier is cleared, for all processes.
 func (t *Tasks[V]) ExpireAll() error {
 	defer runtime.KeepAlive(t.reference)
 	return t.engine.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t { return C.kvl_cache_expire_all(cache) })

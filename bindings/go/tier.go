@@ -48,7 +48,8 @@ type TierEntry struct {
 	Key string
 	// Data is to be stored as it is.
 	Data []byte
-	// TTL is the time until the entry expires, from now on; TierTTLNever for never.
+	// TTL is the time until the entry expires, from now on; TierTTLNever for never. An entry that is kept longer never expires, since each hit
+	// begins its TTL anew.
 	TTL time.Duration
 	// Token is, for Fill, the token that the read of the key returned.
 	Token []byte

@@ -5,19 +5,30 @@
  * The store is a table in memory. It does what a cache server would do: it keeps bytes under keys, grants a lease to the first reader of a missing
  * key, and stores what was loaded only while that lease stands. So a load that began before a write cannot come back after it.
  */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include <kvlight.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ROWS 64
+
+/* The clock of the store. It does not jump, as the time of day may. */
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 /* The value under a key: an entry, or the lease of the engine that loads it. */
 struct row {
     char key[32];
     uint8_t *entry; /* NULL: only a lease */
     size_t len;
+    int64_t ends_ms; /* when the entry expires, by the clock of the store; KVL_TTL_NEVER: it does not */
     uint64_t token; /* changes with each write; 0: the row is free */
 };
 
@@ -55,10 +66,15 @@ static void forget(struct row *row)
 static void look_up(struct store *store, kvl_l2_request_t *request, size_t i, const kvl_slice_t *key)
 {
     struct row *row = find(store, key, 0);
+    int64_t now = now_ms();
 
+    if (row != NULL && row->entry != NULL && row->ends_ms != KVL_TTL_NEVER && row->ends_ms <= now) {
+        forget(row); /* without this the entry would never expire: each hit would begin its TTL anew */
+        row = NULL;
+    }
     if (row != NULL && row->entry != NULL) {
-        /* A cache server would return the rest of the TTL. Here nothing expires. */
-        kvl_l2_request_hit(request, i, row->entry, row->len, KVL_L2_TTL_UNKNOWN, (uint8_t *)&row->token, sizeof row->token);
+        int64_t left_ms = row->ends_ms == KVL_TTL_NEVER ? KVL_TTL_NEVER : row->ends_ms - now;
+        kvl_l2_request_hit(request, i, row->entry, row->len, left_ms, (uint8_t *)&row->token, sizeof row->token);
     } else if (row != NULL && !kvl_l2_request_steals(request, i)) {
         kvl_l2_request_leased(request, i); /* the other engine loads it, and this one looks again soon */
     } else if (row != NULL) {
@@ -94,6 +110,7 @@ static void keep(struct store *store, kvl_l2_request_t *request, size_t i, const
     free(row->entry);
     row->entry = copy;
     row->len = len;
+    row->ends_ms = ttl_ms == KVL_TTL_NEVER ? KVL_TTL_NEVER : now_ms() + ttl_ms;
     row->token = ++store->token;
 }
 

@@ -6,6 +6,7 @@
 // missing key, and stores what was loaded only while that lease stands. So a load that began before a write cannot come back after it.
 #include <kvlight.hpp>
 
+#include <chrono>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -46,6 +47,7 @@ private:
     struct row {
         std::string token; // changes with each write
         std::optional<std::string> entry; // empty: only a lease
+        std::optional<std::chrono::steady_clock::time_point> end; // when the entry expires; empty: it does not
     };
 
     std::string new_token() { return std::to_string(++tokens_); }
@@ -53,8 +55,16 @@ private:
     void read(const kvl::l2_request &request, size_t i)
     {
         auto [at, is_new] = rows_.try_emplace(std::string(request[i]));
+        std::optional<std::chrono::milliseconds> left;
+        if (at->second.end) {
+            left = std::chrono::duration_cast<std::chrono::milliseconds>(*at->second.end - std::chrono::steady_clock::now());
+            if (left->count() <= 0) { // without this the entry would never expire: each hit would begin its TTL anew
+                at->second = {};
+                is_new = true;
+            }
+        }
         if (at->second.entry) {
-            request.hit(i, *at->second.entry, at->second.token); // nothing expires here, so what is left of the TTL is unknown
+            request.hit(i, *at->second.entry, left, at->second.token);
         } else if (is_new || request.steals(i)) {
             at->second.token = new_token(); // the lease
             request.miss(i, at->second.token);
@@ -73,7 +83,10 @@ private:
             request.refused(i); // written, or evicted, since it was read
             return;
         }
-        rows_[std::string(request[i])] = {new_token(), std::string(entry->data)};
+        row stored{new_token(), std::string(entry->data), std::nullopt};
+        if (entry->ttl)
+            stored.end = std::chrono::steady_clock::now() + *entry->ttl;
+        rows_[std::string(request[i])] = std::move(stored);
     }
 
     std::mutex lock_;

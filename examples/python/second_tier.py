@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from typing import Optional, Union
 
@@ -25,7 +26,8 @@ class SharedDictionary(kvlight.SecondTier):
     grants_leases = True
 
     def __init__(self) -> None:
-        self.rows: dict[bytes, tuple[bytes, Optional[bytes]]] = {}  # the token, and the entry, or None while somebody has the lease
+        # The token; the entry, or None while somebody has the lease; and when the entry expires, or None if it does not.
+        self.rows: dict[bytes, tuple[bytes, Optional[bytes], Optional[float]]] = {}
         self.tokens = itertools.count(1)
         self.listeners: list[Callable[[list[bytes]], None]] = []
         self.filled = asyncio.Event()
@@ -33,15 +35,21 @@ class SharedDictionary(kvlight.SecondTier):
     def new_token(self) -> bytes:
         return str(next(self.tokens)).encode()
 
+    def row(self, entry: kvlight.Entry) -> tuple[bytes, bytes, Optional[float]]:
+        return self.new_token(), entry.data, None if entry.ttl_ms == -1 else time.monotonic() + entry.ttl_ms / 1000
+
     async def read(self, keys: list[bytes]) -> dict[bytes, Found]:
         found: dict[bytes, Found] = {}
         for key in keys:
-            token, entry = self.rows.get(key, (b"", None))
+            token, entry, end = self.rows.get(key, (b"", None, None))
+            left_ms = -1 if end is None else int((end - time.monotonic()) * 1000)
+            if end is not None and left_ms <= 0:  # without this the entry would never expire: each hit would begin its TTL anew
+                token, entry = b"", None
             if entry is not None:
-                found[key] = kvlight.Hit(entry, token=token)
+                found[key] = kvlight.Hit(entry, left_ms, token)
             elif not token:  # nobody has the lease yet
                 token = self.new_token()
-                self.rows[key] = (token, None)
+                self.rows[key] = (token, None, None)
                 found[key] = kvlight.Vacant(token)
             else:
                 found[key] = kvlight.Leased()  # the other engine loads it, and this one waits for that
@@ -50,16 +58,16 @@ class SharedDictionary(kvlight.SecondTier):
     async def fill(self, entries: list[kvlight.Entry]) -> list[bool]:
         stored = []
         for entry in entries:
-            is_as_read = self.rows.get(entry.key, (b"", None))[0] == entry.token
+            is_as_read = entry.key in self.rows and self.rows[entry.key][0] == entry.token
             if is_as_read:
-                self.rows[entry.key] = (self.new_token(), entry.data)
+                self.rows[entry.key] = self.row(entry)
             stored.append(is_as_read)
         self.filled.set()
         return stored
 
     async def write(self, entries: list[kvlight.Entry]) -> None:
         for entry in entries:
-            self.rows[entry.key] = (self.new_token(), entry.data)
+            self.rows[entry.key] = self.row(entry)
         self.tell([entry.key for entry in entries])
 
     async def remove(self, keys: list[bytes]) -> None:

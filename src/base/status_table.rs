@@ -36,7 +36,7 @@ statuses! {
     ERR_IO = -104, final, "the file system reported an error: kvl_error_message() gives details";
     ERR_CORRUPT = -105, final, "the file is damaged, or is not a saved cache; entries read before the damage are stored";
     ERR_TRUNCATED = -106, final, "the file ends too early; entries read before its end are stored";
-    ERR_FILE_VERSION = -107, final, "the file has a later version than this library supports";
+    ERR_FILE_VERSION = -107, final, "the file has a version that this library does not support";
 
     ERR_CLOSED = -200, final, "the engine is closed";
     ERR_FORKED = -201, final, "the handle was created before a fork: create a new one in the child";

@@ -43,7 +43,7 @@ const FLAGS: u8 = HAS_VALUE | HAS_TTL | HAS_COST | HAS_PRIORITY | IS_ENCODED | H
 pub enum Damage {
     /// They never were a saved cache, or were damaged.
     Corrupt,
-    /// They have a later version of the format.
+    /// They have another version of the format.
     Version(u32),
     /// They may be valid: there was not enough memory to find out.
     NoMemory,

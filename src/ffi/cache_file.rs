@@ -84,6 +84,10 @@ impl Caller {
 /// because no clock of the library can measure it. No lock is held while the file is written. This needs memory for one block, and 4 bytes
 /// for each entry.
 ///
+/// Until it is complete, the new file is called kvlight-PID-N.tmp, in the same folder. A process that ends meanwhile, because it is killed or
+/// the machine fails, leaves that file behind. No later save removes it, since it may be the file of a process that is running. A service
+/// therefore saves into a folder of its own, and removes what is called kvlight-*.tmp there when it starts, before it saves.
+///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it
 ///                       points to is replaced. The file is readable by its owner only, even if the older one was not.
@@ -120,7 +124,12 @@ pub unsafe extern "C" fn kvl_cache_save(
 /// A key that has an entry keeps it, because it is younger than the file. Entries are stored like those of a put. If the file has too many
 /// entries for the cache, the last ones stay; entries that the validator or the store refuses are skipped. Loads in progress are not
 /// overtaken. The file is read block by block, and a block is stored only if it is undamaged: at the first damaged block this fails, and
-/// the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything.
+/// the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything, also a block that
+/// takes as much memory as the file is long.
+///
+/// What other processes have written since the file was saved makes its entries outdated, and no notice of that will come any more. If the
+/// engine hears of such writes, through a second tier or otherwise, call kvl_tasks_invalidate() after the load, with KVL_INVALIDATE_F_ALL and
+/// KVL_INVALIDATE_F_EXPIRE: the entries then stay as fallbacks alone (`stale.ttl_ms`). kvl_redis_attach() does that for what was loaded before.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.
@@ -130,10 +139,11 @@ pub unsafe extern "C" fn kvl_cache_save(
 /// @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
 /// @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
 ///                       NULL.
-/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission), KVL_ERR_CORRUPT (the file is damaged, or is not a
-///         saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it was written by a later version), KVL_ERR_CANCELLED
-///         (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names no file, `out_size` has no room for
-///         struct_size, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission; or the path is that of a folder, a device or a pipe),
+///         KVL_ERR_CORRUPT (the file is damaged, or is not a saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it
+///         has a version that this library does not know), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NULL_POINTER,
+///         KVL_ERR_INVALID_ARG (the path names no file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED,
+///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -211,11 +221,11 @@ pub unsafe extern "C" fn kvl_cache_save_encoded(
 /// @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
 /// @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
 ///                       NULL.
-/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission), KVL_ERR_CORRUPT (the file is damaged, or is not a
-///         saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it was written by a later version), KVL_ERR_CANCELLED
-///         (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`decode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names no
-///         file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
-///         KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission; or the path is that of a folder, a device or a pipe),
+///         KVL_ERR_CORRUPT (the file is damaged, or is not a saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it
+///         has a version that this library does not know), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`decode` is
+///         NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the path names no file, `out_size` has no room for struct_size, a misaligned
+///         pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]

@@ -228,7 +228,7 @@ pub unsafe extern "C" fn kvl_cache_touch(cache: *mut kvl_cache_t, key: *const u8
     })
 }
 
-/// Removes the entry under a key.
+/// Removes the entry under a key, also from the second tier if the engine has one.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
@@ -246,7 +246,8 @@ pub unsafe extern "C" fn kvl_cache_remove(cache: *mut kvl_cache_t, key: *const u
 
 /// Expires the entry under a key now: it stays as a fallback for the length of its grace (`stale.ttl_ms`) or, without a grace, is removed
 /// with KVL_CAUSE_EXPIRED. A load in progress treats this as a removal. Use it to have a key reloaded while its old value remains as a
-/// fallback.
+/// fallback. If the engine has a second tier, the entry is removed from it, as by kvl_cache_remove(); to expire it in this process alone,
+/// call kvl_tasks_invalidate() with KVL_INVALIDATE_F_EXPIRE.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
@@ -282,7 +283,8 @@ pub unsafe extern "C" fn kvl_cache_remove_expired(cache: *mut kvl_cache_t, out_r
     })
 }
 
-/// Removes the entry under a key and returns its value. Does not count as a lookup.
+/// Removes the entry under a key and returns its value. Does not count as a lookup. If the engine has a second tier, the entry is removed
+/// from it, too, but not returned from there.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
@@ -308,7 +310,8 @@ pub unsafe extern "C" fn kvl_cache_take(
 }
 
 /// Removes the next victim and returns its value: among the entries of the lowest priority, the one that `cache.policy` evicts first, which
-/// is the least recently used by default. With several shards, this is the victim of one of them.
+/// is the least recently used by default. With several shards, this is the victim of one of them. Like an eviction, this does not affect
+/// the second tier.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.
@@ -323,7 +326,7 @@ pub unsafe extern "C" fn kvl_cache_pop(cache: *mut kvl_cache_t, out_value: *mut 
     guard(|| caller.return_lookup(out_value, || caller.kept(cache)?.pop()))
 }
 
-/// Shrinks the cache to a share of its current content, victims first.
+/// Shrinks the cache to a share of its current content, victims first. Like an eviction, this does not affect the second tier.
 ///
 /// Each shard shrinks separately, in its own order. With several shards (`cache.shards`), the remaining entries are therefore those that
 /// each shard would evict last, not those that the whole cache would.
@@ -342,7 +345,7 @@ pub unsafe extern "C" fn kvl_cache_trim(cache: *mut kvl_cache_t, keep_ratio: f64
     guard(|| caller.kept(cache)?.trim(keep_ratio).map(|()| Status::OK))
 }
 
-/// Shrinks the cache to a number of entries, victims first. The limits stay.
+/// Shrinks the cache to a number of entries, victims first. The limits stay. Like an eviction, this does not affect the second tier.
 ///
 /// @param cache    [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param entries  how many entries may remain.
@@ -356,7 +359,7 @@ pub unsafe extern "C" fn kvl_cache_trim_to(cache: *mut kvl_cache_t, entries: usi
     guard(|| caller.kept(cache)?.trim_to(entries as u64).map(|()| Status::OK))
 }
 
-/// Removes every entry.
+/// Removes every entry, also from the second tier if the engine has one, and so for all processes that share it.
 ///
 /// @param cache  [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.

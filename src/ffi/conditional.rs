@@ -16,7 +16,8 @@ use crate::base::{Answer, Labels, Status};
 /// @param request      [borrowed] from the provider's call or kvl_request_retain().
 /// @param i            the key's index.
 /// @param out_value    [out, owned] set on KVL_VALUE: release it; NULL otherwise. May be NULL.
-/// @param out_age_ms   [out] milliseconds since the entry was loaded or put; written on KVL_VALUE and KVL_NULL. May be NULL.
+/// @param out_age_ms   [out] milliseconds since the entry was loaded, put, or found in the second tier; written on KVL_VALUE and KVL_NULL.
+///                     May be NULL.
 /// @param out_version  [out, borrowed with the request] `version` of the terms on which the entry was stored; `len` is 0 if they had none.
 ///                     Written on KVL_VALUE and KVL_NULL. May be NULL.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS (the store has nothing for the key); KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,

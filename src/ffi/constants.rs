@@ -106,7 +106,7 @@ pub const KVL_L2_F_CONDITIONAL: u32 = 1;
 pub const KVL_L2_F_LEASES: u32 = 2;
 /// The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process.
 pub const KVL_L2_F_OBJECTS: u32 = 4;
-/// What is left of a TTL: the second tier does not know it.
+/// What is left of a TTL: the second tier does not know it, but ends entries in time.
 pub const KVL_L2_TTL_UNKNOWN: i64 = -2;
 
 /// The circuit breaker lets requests through.

@@ -67,10 +67,15 @@ impl Caller {
 /// failure of the second tier is never a result. What the provider then answers is stored in the second tier (KVL_L2_FILL), after the
 /// callers have received it. A fill that fails is not repeated.
 ///
-/// Puts and removals through this engine's cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE,
-/// KVL_L2_CLEAR), and sent again if they fail. Until they are passed on, their keys are not looked up. Evictions, expiries, touches and
-/// kvl_tasks_invalidate() are not passed on. Entries with tags stay in the process, and so do objects without KVL_L2_F_OBJECTS. The
-/// settings `l2.*` are the limits.
+/// What the program writes through this engine's cache is passed on, in order, one request at a time, and sent again if it fails: puts
+/// (KVL_L2_WRITE); kvl_cache_remove(), kvl_cache_take() and kvl_cache_expire() (KVL_L2_REMOVE); kvl_cache_clear() and kvl_cache_expire_all()
+/// (KVL_L2_CLEAR). Until it is passed on, its keys are not looked up. Not passed on: entries that are evicted or reach the end of their TTL,
+/// kvl_cache_pop(), kvl_cache_trim(), kvl_cache_trim_to(), kvl_cache_resize(), touches, and kvl_tasks_invalidate(). Entries with tags stay in
+/// the process, so kvl_cache_remove_tag() and kvl_cache_expire_tag() are not passed on either; and so do objects without KVL_L2_F_OBJECTS.
+/// The settings `l2.*` are the limits.
+///
+/// The second tier must keep no entry for longer than the TTL that kvl_l2_request_entry() states. An entry does not contain the time at which
+/// it was written: one that is kept longer is found after its end, and stored for its whole TTL again, so that it never expires.
 ///
 /// A request that writes has failed once it takes longer than `l2.write_timeout_ms`. If it is still in its queue then, it is not handed out
 /// any more. Otherwise it may still write, so those of its keys that the program has put or removed are not looked up until the request is
@@ -161,7 +166,7 @@ pub unsafe extern "C" fn kvl_l2_request_keys(request: *const kvl_l2_request_t) -
 /// @param out_data       [out, borrowed with the request] the entry: store these bytes as they are, and return them by
 ///                       kvl_l2_request_hit().
 /// @param out_len        [out] the number of bytes.
-/// @param out_ttl_ms     [out] the TTL of the entry from now on in milliseconds, or KVL_TTL_NEVER.
+/// @param out_ttl_ms     [out] the TTL of the entry from now on in milliseconds, or KVL_TTL_NEVER: keep the entry for no longer.
 /// @param out_token      [out, borrowed with the request] for KVL_L2_FILL: the token that was given when the key was read; never NULL.
 /// @param out_token_len  [out] the length of the token in bytes; 0 for KVL_L2_WRITE.
 /// @return KVL_OK; KVL_ERR_WRONG_KIND (another kind of request; an object without kvl_l2_request_set_payload()), KVL_ERR_OUT_OF_RANGE,
@@ -322,8 +327,10 @@ pub unsafe extern "C" fn kvl_l2_request_hit_object(
 /// @param i            the key's index, below kvl_l2_request_len().
 /// @param data         [copied] the entry as kvl_l2_request_entry() gave it; may be NULL if `len` is 0.
 /// @param len          the number of bytes.
-/// @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. With KVL_L2_TTL_UNKNOWN, or KVL_TTL_NEVER
-///                     (the second tier does not expire the entry), the whole TTL is taken to be left.
+/// @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. KVL_TTL_NEVER: the entry was written without a TTL.
+///                     KVL_L2_TTL_UNKNOWN: the second tier ends entries in time, but does not know what is left. For an entry that was written
+///                     with a TTL, with either of the two, the whole TTL is taken to be left: it lives for up to twice as long or, if the
+///                     second tier keeps it for longer than that TTL, for ever.
 /// @param token        [copied] stands for the entry as it is now, so that a fill with this token may replace it; may be NULL if
 ///                     `token_len` is 0.
 /// @param token_len    the token's length in bytes; 0: with KVL_L2_F_CONDITIONAL, no fill may replace the entry.

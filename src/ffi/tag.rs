@@ -25,6 +25,8 @@ impl Caller {
 /// An answer to a request that the provider has now is not stored if it carries the tag, because it may be older than this call. Fetches
 /// that wait for the answer receive it, even those that join after this call.
 ///
+/// This concerns the engine's own process alone: entries with tags are not stored in a second tier.
+///
 /// @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param tag          [borrowed] `tag_len` bytes.
 /// @param tag_len      the tag's length in bytes, 1 to KVL_LABEL_MAX.
@@ -79,6 +81,9 @@ pub unsafe extern "C" fn kvl_cache_expire_tag(
 
 /// Expires all entries, as kvl_cache_expire() does for one key: their values stay as fallbacks for `stale.ttl_ms`. Loads in progress are
 /// overtaken as by kvl_cache_clear(): their answers are not stored.
+///
+/// If the engine has a second tier, that is cleared, as by kvl_cache_clear(), for all processes that share it. To expire the entries of this
+/// process alone, call kvl_tasks_invalidate() with KVL_INVALIDATE_F_ALL and KVL_INVALIDATE_F_EXPIRE.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.

@@ -124,7 +124,8 @@ pub struct kvl_terms_t {
     /// The length of `version` in bytes, at most KVL_LABEL_MAX; it is part of the cost. Since 0.2.
     pub version_len: usize,
     /// The entry's tags, by which kvl_cache_remove_tag() finds it: `tags_len` slices of 1 to KVL_LABEL_MAX bytes, copied; may be NULL if
-    /// `tags_len` is 0. Since 0.2.
+    /// `tags_len` is 0. An entry with tags is not stored in a second tier: each process loads it for itself, and if another process was
+    /// granted the lease of the key, it waits for `l2.wait_ms` first. Since 0.2.
     pub tags: *const kvl_slice_t,
     /// The number of tags, at most KVL_TAGS_MAX; tags are part of the cost. Since 0.2.
     pub tags_len: usize,
@@ -172,7 +173,8 @@ pub struct kvl_result_t {
     /// The error if the status is below 0, and then never NULL; the same pointer for all fetches that waited for the load. With
     /// KVL_F_STALE: the error of the load, or NULL.
     pub error: *mut kvl_error_t,
-    /// Milliseconds since the answer was loaded or put; 0 for a new answer.
+    /// Milliseconds since the answer was loaded or put in this process; 0 for a new answer. An answer of the second tier is new when it is
+    /// found there, however old it is: the second tier does not know when it was loaded.
     pub age_ms: i64,
     /// Milliseconds until the answer expires; KVL_TTL_NEVER; 0 if it is not stored.
     pub ttl_left_ms: i64,

@@ -197,7 +197,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     }
 
     /// Expires the entry of `key` now: the next fetch of the key loads it. Until then the entry stays as a fallback, if `stale.ttl_ms` is
-    /// set. Returns whether there was an entry.
+    /// set. From a second tier the entry is removed. Returns whether there was an entry.
     pub fn expire<Q: KeyBytes + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -226,7 +226,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.cache.expire_tag(tag.as_bytes()).unwrap_or(0)
     }
 
-    /// Expires all entries, as [`TypedCache::expire`] does for a key. Loads in progress do not store their answers.
+    /// Expires all entries, as [`TypedCache::expire`] does for a key. Loads in progress do not store their answers. A second tier is cleared,
+    /// for all processes.
     pub fn expire_all(&self) {
         let _ = self.cache.expire_all();
     }

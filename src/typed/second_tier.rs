@@ -29,7 +29,8 @@ pub struct SharedEntry<'a> {
     pub key: &'a [u8],
     /// The bytes to store, unchanged.
     pub data: &'a [u8],
-    /// Its TTL from now on, in milliseconds; `None`: it does not expire.
+    /// Its TTL from now on, in milliseconds; `None`: it does not expire. An entry that is kept longer never expires, since each hit begins its
+    /// TTL anew.
     pub ttl_ms: Option<u64>,
     /// For a fill: the token that the read of the key gave; empty for a write.
     pub token: &'a [u8],

@@ -74,7 +74,7 @@ namespace Kvlight
         internal const int ERR_CORRUPT = -105;
         /// <summary>the file ends too early; entries read before its end are stored</summary>
         internal const int ERR_TRUNCATED = -106;
-        /// <summary>the file has a later version than this library supports</summary>
+        /// <summary>the file has a version that this library does not support</summary>
         internal const int ERR_FILE_VERSION = -107;
         /// <summary>the engine is closed</summary>
         internal const int ERR_CLOSED = -200;
@@ -130,7 +130,7 @@ namespace Kvlight
         internal const int L2_F_LEASES = 2;
         /// <summary>The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process.</summary>
         internal const int L2_F_OBJECTS = 4;
-        /// <summary>What is left of a TTL: the second tier does not know it.</summary>
+        /// <summary>What is left of a TTL: the second tier does not know it, but ends entries in time.</summary>
         internal const int L2_TTL_UNKNOWN = -2;
         /// <summary>The circuit breaker lets requests through.</summary>
         internal const int BREAKER_CLOSED = 0;

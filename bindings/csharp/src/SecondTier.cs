@@ -73,7 +73,8 @@ namespace Kvlight
         /// <summary>The bytes to store, and to pass unchanged to TierFound.Hit when the key is read.</summary>
         public byte[] Data { get; }
 
-        /// <summary>The entry's TTL from now on, in milliseconds; -1: it does not expire.</summary>
+        /// <summary>The entry's TTL from now on, in milliseconds; -1: it does not expire. An entry that is kept longer never expires, since each
+        /// hit begins its TTL anew.</summary>
         public long TtlMs { get; }
 
         /// <summary>For Fill, the token that Read returned for the key; empty for Write.</summary>

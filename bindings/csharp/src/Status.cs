@@ -69,7 +69,7 @@ namespace Kvlight
         ErrCorrupt = -105,
         /// <summary>the file ends too early; entries read before its end are stored</summary>
         ErrTruncated = -106,
-        /// <summary>the file has a later version than this library supports</summary>
+        /// <summary>the file has a version that this library does not support</summary>
         ErrFileVersion = -107,
         /// <summary>the engine is closed</summary>
         ErrClosed = -200,

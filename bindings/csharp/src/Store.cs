@@ -197,7 +197,7 @@ namespace Kvlight
         }
 
         /// <summary>Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback, if StaleTtlMs is
-        /// set.</summary>
+        /// set. From a second tier the entry is removed.</summary>
         /// <param name="key">The key.</param>
         /// <returns>Whether there was an entry.</returns>
         public bool Expire(K key) => OnKey(key, (cache, at, length) => NativeApi.kvl_cache_expire(cache, (byte*)at, length)) == NativeApi.OK;
@@ -212,7 +212,8 @@ namespace Kvlight
         /// <returns>The number of entries.</returns>
         public long ExpireTag(string tag) => OnTag(tag, (cache, at, length, count) => NativeApi.kvl_cache_expire_tag(cache, (byte*)at, length, (void*)count));
 
-        /// <summary>Expires all entries, as Expire does for a key. Running loads do not store their answers.</summary>
+        /// <summary>Expires all entries, as Expire does for a key. Running loads do not store their answers. A second tier is cleared, for all
+        /// processes.</summary>
         public void ExpireAll() => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_expire_all(cache)));
 
         /// <summary>Removes all entries. Running loads do not store their answers.</summary>

@@ -7,6 +7,7 @@
 --                      { err }                        the second tier has failed for this key
 --   fill(entries)    stores what was loaded; entries have key, data, ttl_ms (-1: they do not expire) and token. A conditional second tier stores only
 --                    the entries whose token still belongs to their key. Returns a list of booleans, whether each was stored; nil: all were.
+--                    An entry that is kept for longer than its ttl_ms never expires, since each hit begins its TTL anew.
 --   write(entries)   stores what was put.
 --   remove(keys)     removes keys; some of them may not exist.
 --   clear()          removes all keys.

@@ -469,7 +469,7 @@ function Tasks:touch(key, ttl_ms)
 end
 
 -- Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if stale.ttl_ms is set. Returns
--- whether there was an entry.
+-- whether there was an entry. From a second tier the entry is removed.
 function Tasks:expire(key)
   key_of(key)
   return with_cache(self, function(cache) return C.kvl_cache_expire(cache, key, #key) end) == K.OK
@@ -529,7 +529,7 @@ function Tasks:expire_tag(tag)
   return change_tagged(self, C.kvl_cache_expire_tag, tag)
 end
 
--- Expires all entries, as expire() does for a key. Running loads do not store their answers.
+-- Expires all entries, as expire() does for a key. Running loads do not store their answers. A second tier is cleared, for all processes.
 function Tasks:expire_all()
   with_cache(self, function(cache) return C.kvl_cache_expire_all(cache) end)
 end

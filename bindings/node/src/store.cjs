@@ -219,7 +219,7 @@ class Store {
 
   /**
    * Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if `stale.ttl_ms` is set. Returns
-   * whether there was an entry.
+   * whether there was an entry. From a second tier the entry is removed.
    */
   expire(key) {
     return callAddon(() => this.engine.expire(keyOf(key)));
@@ -235,7 +235,7 @@ class Store {
     return callAddon(() => this.engine.expireTag(tagOf(tag)));
   }
 
-  /** Expires all entries, as expire() does for a key. Running loads do not store their answers. */
+  /** Expires all entries, as expire() does for a key. Running loads do not store their answers. A second tier is cleared, for all processes. */
   expireAll() {
     callAddon(() => this.engine.expireAll());
   }

@@ -64,13 +64,14 @@ declare abstract class Store<V> {
   remove(key: string): boolean;
   /** Gives an entry a new TTL, counted from now. Returns whether there was an entry. */
   touch(key: string, terms?: { ttl_ms?: number }): boolean;
-  /** Expires an entry now; it is kept as a fallback until it is reloaded, if `stale.ttl_ms` is set. Returns whether there was an entry. */
+  /** Expires an entry now; it is kept as a fallback until it is reloaded, if `stale.ttl_ms` is set. From a second tier the entry is
+   * removed. Returns whether there was an entry. */
   expire(key: string): boolean;
   /** Removes all entries with a tag, and returns their number. A running load does not store its answer if that has the tag. */
   removeTag(tag: string): number;
   /** Expires all entries with a tag, as expire() does for a key, and returns their number. */
   expireTag(tag: string): number;
-  /** Expires all entries, as expire() does for a key. Running loads do not store their answers. */
+  /** Expires all entries, as expire() does for a key. Running loads do not store their answers. A second tier is cleared, for all processes. */
   expireAll(): void;
   /** Iterates over the entries as [key, value], with null for a key known to be absent. Loads nothing, and does not count as a use. */
   entries(): IterableIterator<[string, V | null]>;
@@ -174,7 +175,7 @@ export interface TierEntry {
   key: string;
   /** To be stored as it is. */
   data: Uint8Array;
-  /** Milliseconds from now on; K.TTL_NEVER: it does not expire. */
+  /** Milliseconds from now on; K.TTL_NEVER: it does not expire. An entry that is kept longer never expires, since each hit begins its TTL anew. */
   ttl_ms: number;
   /** For a fill: the token that the read of the key gave; empty for a write. */
   token: Uint8Array;

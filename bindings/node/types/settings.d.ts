@@ -230,7 +230,7 @@ export interface Constants {
   readonly ERR_CORRUPT: -105;
   /** the file ends too early; entries read before its end are stored */
   readonly ERR_TRUNCATED: -106;
-  /** the file has a later version than this library supports */
+  /** the file has a version that this library does not support */
   readonly ERR_FILE_VERSION: -107;
   /** the engine is closed */
   readonly ERR_CLOSED: -200;
@@ -286,7 +286,7 @@ export interface Constants {
   readonly L2_F_LEASES: 2;
   /** The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process. */
   readonly L2_F_OBJECTS: 4;
-  /** What is left of a TTL: the second tier does not know it. */
+  /** What is left of a TTL: the second tier does not know it, but ends entries in time. */
   readonly L2_TTL_UNKNOWN: -2;
   /** The circuit breaker lets requests through. */
   readonly BREAKER_CLOSED: 0;

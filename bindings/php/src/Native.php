@@ -179,7 +179,7 @@ final class Native
     public const ERR_CORRUPT = -105;
     /** the file ends too early; entries read before its end are stored */
     public const ERR_TRUNCATED = -106;
-    /** the file has a later version than this library supports */
+    /** the file has a version that this library does not support */
     public const ERR_FILE_VERSION = -107;
     /** the engine is closed */
     public const ERR_CLOSED = -200;
@@ -235,7 +235,7 @@ final class Native
     public const L2_F_LEASES = 2;
     /** The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process. */
     public const L2_F_OBJECTS = 4;
-    /** What is left of a TTL: the second tier does not know it. */
+    /** What is left of a TTL: the second tier does not know it, but ends entries in time. */
     public const L2_TTL_UNKNOWN = -2;
     /** The circuit breaker lets requests through. */
     public const BREAKER_CLOSED = 0;

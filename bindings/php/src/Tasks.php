@@ -260,7 +260,7 @@ final class Tasks
 
     /**
      * Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if stale.ttl_ms is set. Returns
-     * whether there was an entry.
+     * whether there was an entry. From a second tier the entry is removed.
      */
     public function expire(string $key): bool
     {
@@ -281,7 +281,7 @@ final class Tasks
         return $this->changeTagged('kvl_cache_expire_tag', $tag);
     }
 
-    /** Expires all entries, as expire() does for a key. Running loads do not store their answers. */
+    /** Expires all entries, as expire() does for a key. Running loads do not store their answers. A second tier is cleared, for all processes. */
     public function expireAll(): void
     {
         $cache = $this->cache();

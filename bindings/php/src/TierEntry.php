@@ -10,7 +10,7 @@ final class TierEntry
         public readonly string $key,
         /** To be stored as it is. */
         public readonly string $data,
-        /** Milliseconds from now on; -1: it does not expire. */
+        /** Milliseconds from now on; -1: it does not expire. An entry that is kept longer never expires, since each hit begins its TTL anew. */
         public readonly int $ttlMs,
         /** For fill(): the token that the read of the key returned. */
         public readonly string $token,

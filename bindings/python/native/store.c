@@ -433,14 +433,15 @@ static PyMethodDef store_methods[] = {
     {"remove", (PyCFunction)store_remove, METH_O, "remove($self, key)\n--\n\nRemoves an entry. Returns whether there was one."},
     {"expire", (PyCFunction)store_expire, METH_O,
      "expire($self, key)\n--\n\nExpires an entry now: the next fetch of the key loads it. Until then it is kept as a fallback if stale_ttl_ms is\n"
-     "set. Returns whether there was an entry."},
+     "set. From a second tier the entry is removed. Returns whether there was an entry."},
     {"remove_tag", (PyCFunction)store_remove_tag, METH_O,
      "remove_tag($self, tag, /)\n--\n\nRemoves all entries with the tag, and returns their number. A running load does not store its answer if that has the\n"
      "tag."},
     {"expire_tag", (PyCFunction)store_expire_tag, METH_O,
      "expire_tag($self, tag, /)\n--\n\nExpires all entries with the tag, as expire does for a key, and returns their number."},
     {"expire_all", (PyCFunction)store_expire_all, METH_NOARGS,
-     "expire_all($self)\n--\n\nExpires all entries, as expire does for a key. Running loads do not store their answers."},
+     "expire_all($self)\n--\n\nExpires all entries, as expire does for a key. Running loads do not store their answers. A\n"
+     "second tier is cleared, for all processes."},
     {"touch", (PyCFunction)(void (*)(void))store_touch, METH_VARARGS | METH_KEYWORDS,
      "touch($self, key, *, ttl_ms=-2)\n--\n\nGives an entry a new TTL, counted from now: -1 for never, -2 for that of the settings. Returns whether there was an entry."},
     {"items", (PyCFunction)store_items, METH_NOARGS,

@@ -72,7 +72,7 @@ final class NativeApi {
     static final int ERR_CORRUPT = -105;
     /** the file ends too early; entries read before its end are stored */
     static final int ERR_TRUNCATED = -106;
-    /** the file has a later version than this library supports */
+    /** the file has a version that this library does not support */
     static final int ERR_FILE_VERSION = -107;
     /** the engine is closed */
     static final int ERR_CLOSED = -200;
@@ -128,7 +128,7 @@ final class NativeApi {
     static final int L2_F_LEASES = 2;
     /** The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process. */
     static final int L2_F_OBJECTS = 4;
-    /** What is left of a TTL: the second tier does not know it. */
+    /** What is left of a TTL: the second tier does not know it, but ends entries in time. */
     static final int L2_TTL_UNKNOWN = -2;
     /** The circuit breaker lets requests through. */
     static final int BREAKER_CLOSED = 0;

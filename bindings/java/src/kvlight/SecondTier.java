@@ -25,7 +25,8 @@ public interface SecondTier {
      *
      * @param key the key
      * @param data to be stored as it is, and to be returned by {@link Hit}
-     * @param ttlMs its TTL from now on, in milliseconds; -1: it does not expire
+     * @param ttlMs its TTL from now on, in milliseconds; -1: it does not expire. An entry that is kept longer never expires, since each hit begins its
+     *     TTL anew
      * @param token for a fill, the token that the read of the key returned; empty for a write
      */
     record Entry(byte[] key, byte[] data, long ttlMs, byte[] token) {}

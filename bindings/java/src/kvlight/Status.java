@@ -68,7 +68,7 @@ public enum Status {
     ERR_CORRUPT(-105),
     /** The file ends too early; entries read before its end are stored. */
     ERR_TRUNCATED(-106),
-    /** The file has a later version than this library supports. */
+    /** The file has a version that this library does not support. */
     ERR_FILE_VERSION(-107),
     /** The engine is closed. */
     ERR_CLOSED(-200),

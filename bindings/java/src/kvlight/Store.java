@@ -256,6 +256,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
 
     /**
      * Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback, if {@link Settings#staleTtlMs} is set.
+     * From a second tier the entry is removed.
      *
      * @param key the key
      * @return whether there was an entry
@@ -284,7 +285,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         return onTag(tag, NativeApi::kvl_cache_expire_tag);
     }
 
-    /** Expires all entries, as {@link #expire} does for a key. Running loads do not store their answers. */
+    /** Expires all entries, as {@link #expire} does for a key. Running loads do not store their answers. A second tier is cleared, for all processes. */
     public void expireAll() {
         onCache(NativeApi::kvl_cache_expire_all);
     }

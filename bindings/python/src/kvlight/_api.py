@@ -109,7 +109,7 @@ class Status(IntEnum):
     """the file ends too early; entries read before its end are stored"""
 
     ERR_FILE_VERSION = -107
-    """the file has a later version than this library supports"""
+    """the file has a version that this library does not support"""
 
     ERR_CLOSED = -200
     """the engine is closed"""

@@ -52,7 +52,7 @@ class FileFailed(Error, OSError):
 
 
 class Damaged(Error, ValueError):
-    """The file given to load is damaged, truncated, of a later version, or not a saved cache. Entries loaded before that stay in the cache."""
+    """The file given to load is damaged, truncated, of another version, or not a saved cache. Entries loaded before that stay in the cache."""
 
 
 class Forked(Error):

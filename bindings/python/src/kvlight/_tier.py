@@ -25,7 +25,7 @@ class Entry:
     data: bytes
     """To be stored as it is, and given back in a Hit."""
     ttl_ms: int
-    """Milliseconds from now until the entry expires; -1 for never."""
+    """Milliseconds from now until the entry expires; -1 for never. An entry that is kept longer never expires, since each Hit begins its TTL anew."""
     token: bytes
     """For a fill: the token that the read of the key gave; empty for a write."""
 

@@ -38,7 +38,7 @@ module Kvlight
   ERR_IO = -104 # the file system reported an error: kvl_error_message() gives details
   ERR_CORRUPT = -105 # the file is damaged, or is not a saved cache; entries read before the damage are stored
   ERR_TRUNCATED = -106 # the file ends too early; entries read before its end are stored
-  ERR_FILE_VERSION = -107 # the file has a later version than this library supports
+  ERR_FILE_VERSION = -107 # the file has a version that this library does not support
   ERR_CLOSED = -200 # the engine is closed
   ERR_FORKED = -201 # the handle was created before a fork: create a new one in the child
   ERR_REENTRANT = -202 # this function may not be called from inside a callback, because it would wait for that callback
@@ -66,7 +66,7 @@ module Kvlight
   L2_F_CONDITIONAL = 1 # The second tier compares tokens: it stores an entry of KVL_L2_FILL only if the entry's token is still the key's token.
   L2_F_LEASES = 2 # The second tier grants leases: the first read of an absent key receives a token, and other reads of the key receive none until the key is written or the token expires.
   L2_F_OBJECTS = 4 # The second tier stores objects too: the program converts them to bytes and back. Without this flag, objects stay in the process.
-  L2_TTL_UNKNOWN = -2 # What is left of a TTL: the second tier does not know it.
+  L2_TTL_UNKNOWN = -2 # What is left of a TTL: the second tier does not know it, but ends entries in time.
   BREAKER_CLOSED = 0 # The circuit breaker lets requests through.
   BREAKER_OPEN = 1 # The circuit breaker keeps requests from the provider.
   BREAKER_HALF_OPEN = 2 # The circuit breaker lets probes through.

@@ -6,8 +6,8 @@ module Kvlight
   # a time. A method that raises, or returns something wrong, has failed: then the provider is called, and what was to be written is
   # written again. No caller of the cache sees the error; `on_error:` is called with it.
   class SecondTier
-    # What is to be stored under a key: `data` as it is, for `ttl_ms` milliseconds from now on (-1: it does not expire). In a fill, `token` is
-    # the token that the read of the key returned.
+    # What is to be stored under a key: `data` as it is, for `ttl_ms` milliseconds from now on (-1: it does not expire). An entry that is kept
+    # longer never expires, since each hit begins its TTL anew. In a fill, `token` is the token that the read of the key returned.
     Entry = Struct.new(:key, :data, :ttl_ms, :token, keyword_init: true)
     # A key that was found: the `data` of its entry; the milliseconds that are left of its TTL (-1: the second tier does not expire it; -2 or nil:
     # not known; in either case the TTL with which it was written begins anew); and a token that identifies this version of it, for a fill to replace it.

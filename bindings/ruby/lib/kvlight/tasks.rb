@@ -116,7 +116,7 @@ module Kvlight
     end
 
     # Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if stale_ttl_ms is set. Returns
-    # whether there was an entry.
+    # whether there was an entry. From a second tier the entry is removed.
     def expire(key)
       key = key_of(key)
       with_cache { |cache| Native.kvl_cache_expire(cache, key, key.bytesize) } == OK
@@ -132,7 +132,7 @@ module Kvlight
       change_tagged(tag) { |*arguments| Native.kvl_cache_expire_tag(*arguments) }
     end
 
-    # Expires all entries, as expire does for a key. Running loads do not store their answers.
+    # Expires all entries, as expire does for a key. Running loads do not store their answers. A second tier is cleared, for all processes.
     def expire_all
       with_cache { |cache| Native.kvl_cache_expire_all(cache) }
       self

@@ -189,7 +189,7 @@ public struct FileFailure: Error, LocalizedError, CustomStringConvertible {
         case damaged
         /// The file is truncated.
         case truncated
-        /// The file was written by a later version.
+        /// The file has a version that the library does not know.
         case version
         /// A key or an element of the file is not one of this cache, or an element of the cache cannot be encoded.
         case conversion

@@ -153,6 +153,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
 
     /// Expires the entry of `key` now: the next fetch of the key loads it. Until then the entry is kept as a fallback if
     /// ``CacheConfiguration/staleFor`` is set. The answer of a load that is already in progress does not make the entry fresh again.
+    /// From a second tier the entry is removed.
     /// - Returns: whether there was an entry.
     @discardableResult
     public func expireElement(for key: K) -> Bool {
@@ -166,7 +167,8 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         handle.expire(tag: tag)
     }
 
-    /// Expires all entries, as ``expireElement(for:)`` does for a key. Loads that are in progress do not store their answers.
+    /// Expires all entries, as ``expireElement(for:)`` does for a key. Loads that are in progress do not store their answers. A second tier is
+    /// cleared, for all processes.
     public func expireAll() {
         handle.expireAll()
     }

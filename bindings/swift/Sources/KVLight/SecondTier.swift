@@ -16,7 +16,8 @@ public struct TierEntry: Hashable, Sendable {
     public let key: [UInt8]
     /// The bytes to store unchanged.
     public let data: [UInt8]
-    /// The entry's time to live from now on; `nil`: it does not expire.
+    /// The entry's time to live from now on; `nil`: it does not expire. An entry that is kept longer never expires, since each time that it is
+    /// found its time to live begins anew.
     public let timeToLive: Duration?
     /// For a fill: the token that the read of the key gave; empty for a write.
     public let token: [UInt8]
