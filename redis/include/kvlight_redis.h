@@ -39,7 +39,8 @@ typedef struct kvl_redis_t kvl_redis_t;
  *
  * The URL is redis://, rediss:// (TLS), valkey://, valkeys:// or unix://, as in redis://user:password@host:6379/0?prefix=shop. For a
  * cluster it names one server, or several separated by commas; one of them must be reachable at the start:
- * redis://one:6379,two:6379/?prefix=shop. With `sentinel` its hosts are Sentinels, which know the primary. The options of the URL:
+ * redis://one:6379,two:6379/?prefix=shop. With `sentinel` its hosts are Sentinels, which know the primary. The options of the URL, each of which may
+ * be given once:
  *
  * | option | default | meaning |
  * |---|---|---|
@@ -161,11 +162,15 @@ KVL_API void kvl_redis_found_free(kvl_redis_found_t *found, size_t len);
  * Attaches an engine: the keys that other processes write from now on are invalidated in it (kvl_tasks_invalidate). Attach every engine as
  * soon as it is created from the configuration: what it has loaded until then is looked up again when it is next fetched.
  *
+ * Load a file (kvl_cache_load) before that, not after it: writes of other processes since the file was saved are not announced again, so that
+ * what is loaded later may stay outdated without end. After a later load, call kvl_tasks_invalidate() with KVL_INVALIDATE_F_ALL and
+ * KVL_INVALIDATE_F_EXPIRE.
+ *
  * If several engines are attached, the writes of each are also invalidated in the others.
  *
  * @param redis  [borrowed] from kvl_redis_use() or kvl_redis_open().
  * @param tasks  [retained until kvl_redis_stop() or kvl_redis_free()] from kvl_tasks_new(), with `redis` as its second tier.
- * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK, also if it is attached already; KVL_ERR_CLOSED (after kvl_redis_stop()), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -178,7 +183,7 @@ KVL_API kvl_status_t kvl_redis_attach(kvl_redis_t *redis, kvl_tasks_t *tasks);
  * |---|---|
  * | connected | whether requests are being served |
  * | listening | whether the log of writes is being read |
- * | problem | null, or a sentence that says what is wrong and how to fix it, without keys, values and passwords |
+ * | problem | null, or a sentence that says what is wrong and how to fix it, without keys, values and passwords: what the server says is shown up to the first word that it quotes |
  * | sessions | how many connections were made |
  * | leases | how many leases this process was granted |
  * | busy | how often another process was loading a key that this one looked up |

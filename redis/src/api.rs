@@ -226,8 +226,7 @@ pub unsafe extern "C" fn kvl_redis_attach(redis: *mut Redis, tasks: *mut Tasks) 
         if redis.process != std::process::id() {
             return kvlight::ERR_FORKED;
         }
-        redis.shared.attach(Engine::new(tasks, &redis.shared.library));
-        kvlight::OK
+        if redis.shared.attach(Engine::new(tasks, &redis.shared.library)) { kvlight::OK } else { kvlight::ERR_CLOSED }
     })
 }
 
@@ -281,7 +280,7 @@ impl Redis {
         if self.process != std::process::id() {
             return;
         }
-        self.shared.detach_all();
+        self.shared.end();
         self.shared.ask(Command::Stop);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {

@@ -117,13 +117,23 @@ pub async fn open(worker: &Worker, client: &Client) -> Result<MultiplexedConnect
     }
 }
 
-/// What a failure to connect means, and what helps. The server's own words name users and commands, but neither keys nor passwords.
-fn explained(error: &RedisError) -> Problem {
+/// What a failure to connect means, and what helps.
+pub fn explained(error: &RedisError) -> Problem {
     if error.is_connection_refusal() {
         return "Nothing listens at the address of the URL. Is the server running, and are host and port right?".to_owned();
     }
-    let said = error.to_string();
+    let said = without_quotations(&error.to_string());
     match error.code() {
+        // The crate `redis` gives the system's error for a host name, which has no kind of its own, only these words.
+        _ if said.contains("lookup address") || said.contains("No address found") => format!(
+            "The host name in the URL has no address ({said}). Is it written correctly, and does the name service of this machine know it?"
+        ),
+        _ if said.contains("no permissions") => "The user lacks rights. Grant what the README lists under ACL.".to_owned(),
+        _ if said.contains("refused to switch database") => {
+            "The server refused the database of the URL, the number after the host, as in redis://host:6379/0, or the option db. It must be below \
+             the setting databases of the server (16 by default), and 0 in a cluster."
+                .to_owned()
+        }
         Some("WRONGPASS") => "The server refused user and password. Correct them in the URL.".to_owned(),
         Some("NOAUTH") => "The server asks for a password: write it into the URL, as in redis://user:password@host:6379.".to_owned(),
         _ if said.contains("authentication failed") || said.contains("WRONGPASS") => {
@@ -139,6 +149,20 @@ fn explained(error: &RedisError) -> Problem {
     }
 }
 
+/// What a server says, without what it quotes, since that may be a key, a value or a password (rule T18): a server or a proxy that does not
+/// know a command names the arguments of it. The text ends at the first quotation.
+fn without_quotations(said: &str) -> String {
+    let mut former = ' ';
+    for (at, c) in said.char_indices() {
+        // An apostrophe in a word is no quotation.
+        if matches!(c, '"' | '`') || c == '\'' && !former.is_alphanumeric() {
+            return format!("{} …", said[..at].trim_end());
+        }
+        former = c;
+    }
+    said.to_owned()
+}
+
 /// What the server says in reply to a command that it did not carry out.
 pub fn refusal(what: &str, reply: &Value) -> Problem {
     match reply {
@@ -148,7 +172,10 @@ pub fn refusal(what: &str, reply: &Value) -> Problem {
         Value::ServerError(error) if error.code() == "NOAUTH" => {
             "The server asks for a password: write it into the URL, as in redis://user:password@host:6379.".to_owned()
         }
-        Value::ServerError(error) => format!("The server refused {what}: {} {}", error.code(), error.details().unwrap_or_default()),
+        Value::ServerError(error) => {
+            let said = without_quotations(error.details().unwrap_or_default());
+            format!("The server refused {what}: {} {said}", error.code())
+        }
         _ => format!("The server's reply to {what} is not understood."),
     }
 }
@@ -457,6 +484,34 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn t18_what_a_server_quotes_is_not_reported() {
+        for (said, reported) in [
+            ("unknown command 'SET', with args beginning with: 'p:1:k:key' 'secret' ", "unknown command …"),
+            ("unknown command `HELLO`, with args beginning with: `3` `AUTH` `ann` `secret`, ", "unknown command …"),
+            ("\"secret\"", " …"),
+            ("Redis can't persist. It's full: see 'secret'", "Redis can't persist. It's full: see …"),
+            ("DB index is out of range", "DB index is out of range"),
+            ("", ""),
+        ] {
+            assert_eq!(without_quotations(said), reported);
+        }
+    }
+
+    #[test]
+    fn t18_a_host_without_an_address_and_a_database_that_is_refused_have_their_own_remedy() {
+        let unknown = std::io::Error::other("failed to lookup address information: Name or service not known");
+        let said = explained(&unknown.into());
+        assert!(said.contains("host name") && !said.contains("port"), "{said}");
+        let details = "DB index is out of range".to_owned();
+        let refused = (redis::ErrorKind::Client, "Redis server refused to switch database", details);
+        let said = explained(&refused.into());
+        assert!(said.contains("databases") && !said.contains("TLS"), "{said}");
+        let details = "User ann has no permissions to run the 'select' command".to_owned();
+        let denied = (redis::ErrorKind::Client, "Redis server refused to switch database", details);
+        assert!(explained(&denied.into()).contains("ACL"));
+    }
 
     #[test]
     fn t07_a_server_that_loaded_an_old_copy_is_recognised_by_its_info() {

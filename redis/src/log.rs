@@ -17,7 +17,7 @@
 //! all keys are loaded at once.
 
 use crate::leases::give_back;
-use crate::link::{Pause, Problem, bytes, is_primary, open, refusal, run};
+use crate::link::{Pause, Problem, bytes, explained, is_primary, open, refusal, run};
 use crate::nodes::Node;
 use crate::serve::note_move;
 use crate::shared::count;
@@ -251,7 +251,7 @@ async fn wait(worker: &Worker, connection: &mut MultiplexedConnection, position:
 async fn run_for(worker: &Worker, connection: &mut MultiplexedConnection, commands: &Pipeline) -> Result<Vec<Value>, Problem> {
     match timeout(WAIT + worker.settings.command, connection.send_packed_commands(commands, 0, commands.len())).await {
         Ok(Ok(replies)) => Ok(replies),
-        Ok(Err(error)) => Err(format!("The log cannot be read: {error}")),
+        Ok(Err(error)) => Err(format!("The log cannot be read. {}", explained(&error))),
         Err(_) => Err("The server did not answer in time. The log cannot be read.".to_owned()),
     }
 }

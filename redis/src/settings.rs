@@ -1,6 +1,7 @@
 //! The settings: the address of the server and the options of its URL.
 
 use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// The settings of a URL.
@@ -78,8 +79,12 @@ impl Settings {
             command: Duration::from_millis(500),
             reconnect_cap: Duration::from_millis(5_000),
         };
+        let mut given = HashSet::new();
         for option in &options {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            if !given.insert(name) {
+                return Err(format!("The URL has the option {name} twice: which of the two is meant?"));
+            }
             match name {
                 "sentinel" => primary = Some(text(name, value)?).filter(|name| !name.is_empty()),
                 "sentinel_user" => of_sentinel = of_sentinel.set_username(text(name, value)?),
@@ -88,8 +93,7 @@ impl Settings {
                 "lease_ms" => settings.lease = Duration::from_millis(number(name, value, 10, 3_600_000)?),
                 "notify_ms" => settings.notify = Duration::from_millis(number(name, value, 0, 60_000)?),
                 "log_entries" => settings.log_entries = number(name, value, 1, u64::MAX >> 1)?,
-                "blind_ms" if value == "-1" => settings.blind = None,
-                "blind_ms" => settings.blind = Some(Duration::from_millis(number(name, value, 10, 3_600_000)?)),
+                "blind_ms" => settings.blind = number_or_none(name, value, 10, 3_600_000)?.map(Duration::from_millis),
                 "journal_ms" => settings.journal = Duration::from_millis(number(name, value, 0, 3_600_000)?),
                 "on_restart" => {
                     settings.clears_restarted = match value {
@@ -98,9 +102,8 @@ impl Settings {
                         _ => return Err("The option on_restart of the URL must be clear or trust.".to_owned()),
                     }
                 }
-                "compress_min" if value == "-1" => settings.compress_min = None,
-                "compress_min" => settings.compress_min = Some(bytes(name, value, u64::from(u32::MAX))?),
-                "plain_max" => settings.plain_max = bytes(name, value, u64::from(u32::MAX))?,
+                "compress_min" => settings.compress_min = number_or_none(name, value, 0, u64::from(u32::MAX))?.map(size),
+                "plain_max" => settings.plain_max = size(number(name, value, 0, u64::from(u32::MAX))?),
                 "connect_ms" => settings.connect = Duration::from_millis(number(name, value, 1, 600_000)?),
                 "command_ms" => settings.command = Duration::from_millis(number(name, value, 1, 600_000)?),
                 "reconnect_cap_ms" => settings.reconnect_cap = Duration::from_millis(number(name, value, 1, 600_000)?),
@@ -170,9 +173,18 @@ fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, String>
     number.ok_or_else(|| format!("The option {name} of the URL must be a whole number from {least} to {most}."))
 }
 
-/// A number of bytes, from 0 to `most`.
-fn bytes(name: &str, value: &str, most: u64) -> Result<usize, String> {
-    number(name, value, 0, most).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+/// Like `number`, but -1 stands for `None`.
+fn number_or_none(name: &str, value: &str, least: u64, most: u64) -> Result<Option<u64>, String> {
+    if value == "-1" {
+        return Ok(None);
+    }
+    let problem = |_| format!("The option {name} of the URL must be a whole number from {least} to {most}, or -1.");
+    number(name, value, least, most).map(Some).map_err(problem)
+}
+
+/// A number of bytes as a size in memory.
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// A text of UTF-8.
@@ -277,6 +289,10 @@ mod tests {
             ("redis://:secret@host/?prefix=", "needs the option prefix"),
             ("redis://:secret@host/?prefix=a&leas_ms=1", "unknown option leas_ms"),
             ("redis://:secret@host/?prefix=a&lease_ms=1", "from 10 to 3600000"),
+            ("redis://:secret@host/?prefix=a&blind_ms=x", "from 10 to 3600000, or -1"),
+            ("redis://:secret@host/?prefix=a&compress_min=x", "from 0 to 4294967295, or -1"),
+            ("redis://:secret@host/?prefix=a&prefix=b", "the option prefix twice"),
+            ("unix:///run/redis.sock?prefix=a&db=1&pass=secret&db=1", "the option db twice"),
             ("redis://:secret@host/?prefix=a&on_restart=maybe", "clear or trust"),
             ("redis://:secret@host/?prefix=a%2", "%25"),
             ("redis://:secret@host/?prefix=a%zz", "%25"),
@@ -287,7 +303,7 @@ mod tests {
         ] {
             let said = problem(url);
             assert!(said.contains(says), "{url}: {said}");
-            assert!(!said.contains("secret") && said.ends_with(['.', '5', 'p']), "{said}");
+            assert!(!said.contains("secret") && said.ends_with(['.', '?', '5', 'p']), "{said}");
         }
     }
 

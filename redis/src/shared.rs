@@ -61,8 +61,16 @@ pub struct Shared {
     /// Whether the log is being read.
     pub is_listening: AtomicBool,
     commands: UnboundedSender<Command>,
-    engines: Mutex<Vec<Engine>>,
+    engines: Mutex<Engines>,
     problem: Mutex<Option<String>>,
+}
+
+/// The attached engines.
+#[derive(Default)]
+struct Engines {
+    attached: Vec<Engine>,
+    /// Whether the second tier has ended: no engine is attached any more.
+    is_over: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -92,28 +100,32 @@ impl Shared {
     }
 
     /// Attaches an engine: keys are invalidated in it from now on. Its present entries expire, since writes of their keys may have been read
-    /// from the log already.
-    pub fn attach(&self, engine: Engine) {
+    /// from the log already. Returns false, and does nothing, after the end.
+    pub fn attach(&self, engine: Engine) -> bool {
         let mut engines = lock(&self.engines);
-        if !engines.contains(&engine) {
-            engines.push(engine);
+        if engines.is_over {
+            return false;
+        }
+        if !engines.attached.contains(&engine) {
+            engines.attached.push(engine);
             engine.expire_all();
         }
+        true
     }
 
-    /// Detaches all engines. When this returns, no engine is being called.
-    pub fn detach_all(&self) {
-        lock(&self.engines).clear();
+    /// Detaches all engines, for good. When this returns, no engine is being called.
+    pub fn end(&self) {
+        *lock(&self.engines) = Engines { attached: Vec::new(), is_over: true };
     }
 
     /// Whether exactly one engine is attached.
     pub fn has_one_engine(&self) -> bool {
-        lock(&self.engines).len() == 1
+        lock(&self.engines).attached.len() == 1
     }
 
     /// Calls a function with each attached engine.
     pub fn each_engine(&self, mut action: impl FnMut(Engine)) {
-        lock(&self.engines).iter().for_each(|engine| action(*engine));
+        lock(&self.engines).attached.iter().for_each(|engine| action(*engine));
     }
 
     /// Sets the problem that `kvl_redis_state` shows; `None` if there is none.

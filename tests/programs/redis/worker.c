@@ -7,6 +7,8 @@
  *     auto VALUE         from now on the provider prints loaded KEY, and answers VALUE at once
  *     ask                from now on the provider prints load KEY, and waits for the line answer KEY VALUE or fail KEY
  *     put KEY VALUE, remove KEY, clear, sync MS, invalidate      ok STATUS
+ *     save PATH, load PATH                                       ok STATUS
+ *     expire             expires everything in this process (kvl_tasks_invalidate); ok STATUS
  *     touch KEY MS       puts KEY with this TTL and the value "short"
  *     stats              stats JSON of the engine
  *     state              state JSON of kvl_redis_state
@@ -152,7 +154,7 @@ static int in_child(kvl_redis_t *redis, kvl_tasks_t *tasks)
 }
 
 /* Returns the number of wrong calls that were not refused. */
-static int count_accepted_misuse(kvl_redis_t *redis)
+static int count_accepted_misuse(kvl_redis_t *redis, kvl_tasks_t *tasks)
 {
     kvl_config_t *config = NULL;
     kvl_redis_t *other = NULL;
@@ -168,6 +170,11 @@ static int count_accepted_misuse(kvl_redis_t *redis)
     wrong += other != NULL;
     wrong += kvl_redis_attach(NULL, NULL) != KVL_ERR_NULL_POINTER || kvl_redis_attach(redis, NULL) != KVL_ERR_NULL_POINTER;
     wrong += kvl_redis_state(NULL, &text) != KVL_ERR_NULL_POINTER || kvl_redis_state(redis, NULL) != KVL_ERR_NULL_POINTER;
+    wrong += kvl_redis_use(config, "redis://localhost/?prefix=p&prefix=q", &other, NULL) != KVL_ERR_BAD_VALUE || other != NULL;
+    wrong += kvl_redis_use(config, "redis://localhost/?prefix=p", &other, NULL) != KVL_OK;
+    kvl_redis_stop(other);
+    wrong += kvl_redis_attach(other, tasks) != KVL_ERR_CLOSED;
+    kvl_redis_free(other);
     kvl_redis_free(NULL);
     kvl_config_free(config);
     return wrong;
@@ -236,6 +243,12 @@ int main(int argc, char **argv)
             ok(kvl_tasks_l2_sync(tasks, first));
         } else if (strcmp(line, "clear\n") == 0) {
             ok(kvl_cache_clear(cache));
+        } else if (sscanf(line, "save %s", value) == 1) {
+            ok(kvl_cache_save(cache, value, NULL, NULL, NULL, 0, NULL));
+        } else if (sscanf(line, "load %s", value) == 1) {
+            ok(kvl_cache_load(cache, value, NULL, NULL, NULL, 0, NULL));
+        } else if (strcmp(line, "expire\n") == 0) {
+            ok(kvl_tasks_invalidate(tasks, NULL, 0, KVL_INVALIDATE_F_ALL | KVL_INVALIDATE_F_EXPIRE));
         } else if (strcmp(line, "invalidate\n") == 0) {
             ok(kvl_tasks_invalidate(tasks, NULL, 0, KVL_INVALIDATE_F_ALL));
         } else if (strcmp(line, "stats\n") == 0) {
@@ -248,7 +261,7 @@ int main(int argc, char **argv)
         } else if (strcmp(line, "child\n") == 0) {
             ok(in_child(redis, tasks));
         } else if (strcmp(line, "misuse\n") == 0) {
-            ok(count_accepted_misuse(redis));
+            ok(count_accepted_misuse(redis, tasks));
         } else if (strcmp(line, "leave\n") == 0) {
             kvl_redis_free(redis);
             redis = NULL;

@@ -401,6 +401,25 @@ def t08_what_was_loaded_before_the_engine_was_attached_is_looked_up_again(world)
     assert b.fetch("x") == ("l2", "new")
 
 
+def t08_what_is_loaded_from_a_file_is_looked_up_if_that_comes_before_the_attachment_or_is_expired_after_it(world):
+    server, a, b = two(world)
+    answer_automatically(a, b)
+    saved = f"{os.path.dirname(server.socket)}/saved"
+    assert a.do("put x old") == 0
+    a.synced()
+    assert a.do(f"save {saved}") == 0
+    assert b.do("put x new") == 0
+    b.synced()
+    early = world.worker(server.url(), *PATIENT, environment={"KVL_REDIS_LATE": "1"})
+    late = world.worker(server.url(), *PATIENT)
+    answer_automatically(early, late)
+    assert early.do(f"load {saved}") == 0 and early.do("attach") == 0
+    assert early.fetch("x") == ("l2", "new")
+    eventually("the log is read", lambda: late.state()["listening"])
+    assert late.do(f"load {saved}") == 0 and late.do("expire") == 0
+    assert late.fetch("x") == ("l2", "new")
+
+
 def t05_a_clear_reaches_the_other_processes(world):
     server, a, b = two(world)
     answer_automatically(a, b)
@@ -621,6 +640,24 @@ def t18_a_wrong_password_is_reported_in_a_sentence_that_does_not_name_it(world):
         assert "secret" not in problem and "key_of_the_program" not in problem, problem
     b = world.worker(server.url(**{"pass": "right"}), *PATIENT)
     assert b.state()["problem"] is None
+
+
+def t18_a_database_that_the_server_lacks_is_reported_in_a_sentence_that_names_the_option(world):
+    server = world.server()
+    a = world.worker(server.url(db=99), *PATIENT, wait=False)
+    answer_automatically(a)
+    assert a.fetch("x") == ("provider", "from_a")
+    eventually("the worker says why", lambda: "the option db" in (a.state()["problem"] or ""))
+    assert "TLS" not in a.state()["problem"], a.state()
+
+
+def t18_what_the_server_quotes_is_not_reported(world):
+    server = world.server("--rename-command", "XREAD", "")
+    a = world.worker(server.url(), *PATIENT, wait=False)
+    answer_automatically(a)
+    assert a.fetch("x") == ("provider", "from_a")
+    eventually("the worker says why", lambda: "unknown command" in (a.state()["problem"] or ""))
+    assert "p:1:" not in a.state()["problem"], a.state()
 
 
 def t18_a_user_without_rights_is_reported_in_a_sentence(world):
