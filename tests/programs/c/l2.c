@@ -189,6 +189,45 @@ static void t02_two_engines_share_what_one_loaded(void)
     CHECK(pthread_mutex_destroy(&memory.lock) == 0);
 }
 
+/* What the program ends by a call is ended in the second tier, too; what leaves this process as a victim stays there. */
+static void t07_what_the_program_expires_or_takes_is_removed_there_and_its_victims_stay(void)
+{
+    struct memory memory;
+    struct fixture fixture;
+    kvl_cache_t *cache = NULL;
+    kvl_value_t *value = NULL;
+
+    memory_init(&memory);
+    create_with(&fixture, &memory);
+    STATUS(kvl_tasks_cache(fixture.tasks, &cache), KVL_OK);
+    STATUS(kvl_cache_put_bytes(cache, KEY("expired"), KEY("1"), NULL), KVL_OK);
+    STATUS(kvl_cache_put_bytes(cache, KEY("taken"), KEY("2"), NULL), KVL_OK);
+    STATUS(kvl_cache_expire(cache, KEY("expired")), KVL_OK);
+    STATUS(kvl_cache_take(cache, KEY("taken"), &value), KVL_VALUE);
+    kvl_value_release(value);
+    STATUS(kvl_tasks_l2_sync(fixture.tasks, KVL_FOREVER), KVL_OK);
+    CHECK(memory.removes == 2 && memory.clears == 0);
+
+    STATUS(kvl_cache_put_bytes(cache, KEY("popped"), KEY("3"), NULL), KVL_OK);
+    STATUS(kvl_tasks_l2_sync(fixture.tasks, KVL_FOREVER), KVL_OK);
+    STATUS(kvl_cache_pop(cache, &value), KVL_VALUE);
+    kvl_value_release(value);
+    check_fetch(&fixture, "popped", "3", KVL_SOURCE_L2);
+    STATUS(kvl_cache_trim(cache, 0), KVL_OK);
+    check_fetch(&fixture, "popped", "3", KVL_SOURCE_L2);
+    STATUS(kvl_tasks_invalidate(fixture.tasks, NULL, 0, KVL_INVALIDATE_F_ALL | KVL_INVALIDATE_F_EXPIRE), KVL_OK);
+    check_fetch(&fixture, "popped", "3", KVL_SOURCE_L2);
+    CHECK(memory.removes == 2 && memory.clears == 0);
+
+    STATUS(kvl_cache_expire_all(cache), KVL_OK);
+    STATUS(kvl_tasks_l2_sync(fixture.tasks, KVL_FOREVER), KVL_OK);
+    CHECK(memory.clears == 1);
+    check_fetch(&fixture, "popped", "popped", KVL_SOURCE_PROVIDER);
+    kvl_cache_release(cache);
+    free_engine(&fixture);
+    CHECK(pthread_mutex_destroy(&memory.lock) == 0);
+}
+
 static void t03_an_older_load_does_not_come_back(void)
 {
     struct memory memory;
@@ -575,6 +614,7 @@ int main(void)
 {
     silence_unused_warnings();
     t02_two_engines_share_what_one_loaded();
+    t07_what_the_program_expires_or_takes_is_removed_there_and_its_victims_stay();
     t03_an_older_load_does_not_come_back();
     t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it();
     t01_no_fetch_notices_that_the_second_tier_is_down();
