@@ -50,7 +50,8 @@ type Result[V any] struct {
 	Source Source
 	// Attempts is how many attempts the load made; 0 if there was no load.
 	Attempts int
-	// Age is the time since the value was loaded or put. TTLLeft is the time until it expires: negative for never, 0 if it is not stored.
+	// Age is the time since the value was loaded, put, or found in the second tier. TTLLeft is the time until it expires:
+	// negative for never, 0 if it is not stored.
 	Age, TTLLeft time.Duration
 	// IsStale reports that the value has expired and is served as a fallback. LoadErr is then the error of the load, or nil if it
 	// took too long ("stale.timeout_ms").

@@ -168,7 +168,7 @@ type Stale[V any] struct {
 	Value V
 	// Found reports whether there is a value; otherwise the key is known to be absent.
 	Found bool
-	// Age is the time since the value was loaded or put.
+	// Age is the time since the value was loaded, put, or found in the second tier.
 	Age time.Duration
 	// Version is the version that was stored with the value.
 	Version string

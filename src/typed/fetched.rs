@@ -16,7 +16,7 @@ pub struct Fetched<V> {
     pub source: Source,
     /// The number of attempts of the load; 0 if there was none.
     pub attempts: u32,
-    /// The time since the value was loaded or put.
+    /// The time since the value was loaded, put, or found in the second tier.
     pub age: Duration,
     /// The time until the value expires: `Duration::MAX` if it never does, zero if it is not stored or has expired.
     pub ttl_left: Duration,

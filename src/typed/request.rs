@@ -18,7 +18,7 @@ use std::time::Duration;
 pub struct StaleEntry<V> {
     /// `None`: the key is known to be absent.
     pub value: Option<Arc<V>>,
-    /// The time since the value was loaded or put.
+    /// The time since the value was loaded, put, or found in the second tier.
     pub age: Duration,
     /// The version that was stored with the value; empty if there was none.
     pub version: String,

@@ -46,7 +46,7 @@ namespace Kvlight
         /// <summary>How many attempts the load made; 0 if there was no load.</summary>
         public int Attempts { get; }
 
-        /// <summary>Milliseconds since the value was loaded or put.</summary>
+        /// <summary>Milliseconds since the value was loaded, put, or found in the second tier.</summary>
         public long AgeMs { get; }
 
         /// <summary>Milliseconds until the value expires; -1: never; 0: it is not stored.</summary>
@@ -80,7 +80,7 @@ namespace Kvlight
         /// <summary>The value; the default of its type if the key is known to be absent.</summary>
         public V Value { get; }
 
-        /// <summary>Milliseconds since the value was loaded or put.</summary>
+        /// <summary>Milliseconds since the value was loaded, put, or found in the second tier.</summary>
         public long AgeMs { get; }
 
         /// <summary>The version that was stored with the value; empty if there was none.</summary>

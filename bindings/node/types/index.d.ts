@@ -28,7 +28,7 @@ export interface Terms {
 export interface Stale<V> {
   /** null if the key is known to be absent. */
   value: V | null;
-  /** Milliseconds since the value was loaded or put. */
+  /** Milliseconds since the value was loaded, put, or found in the second tier. */
   age_ms: number;
   /** The version that was stored with the value; '' if there was none. */
   version: string;
@@ -162,7 +162,7 @@ export interface Result<V> {
   source: number;
   /** The number of attempts of the load; 0 if there was none. */
   attempts: number;
-  /** Milliseconds since the value was loaded or put. */
+  /** Milliseconds since the value was loaded, put, or found in the second tier. */
   age_ms: number;
   /** Milliseconds until the value expires; K.TTL_NEVER; 0 if it is not stored. */
   ttl_left_ms: number;

@@ -15,7 +15,7 @@ final class Result
         /** Where the value is from: Native::SOURCE_*. */
         public readonly int $source,
         public readonly int $attempts,
-        /** Milliseconds since the value was loaded or put. */
+        /** Milliseconds since the value was loaded, put, or found in the second tier. */
         public readonly int $ageMs = 0,
         /** Milliseconds until the value expires; -1 for never, 0 if it is not stored. */
         public readonly int $ttlLeftMs = 0,

@@ -10,7 +10,7 @@ package kvlight;
  * @param status {@link Status#VALUE}, {@link Status#NULL}, {@link Status#MISS}, {@link Status#INVALID_KEY}, or the status of the error
  * @param source where the result came from
  * @param attempts how many attempts the load made; 0 if there was no load
- * @param ageMs milliseconds since the value was loaded or put
+ * @param ageMs milliseconds since the value was loaded, put, or found in the second tier
  * @param ttlLeftMs milliseconds until the value expires; -1: never; 0: it is not stored
  * @param isStale whether the value has expired, and is served as a fallback
  * @param <K> the type of the keys

@@ -53,7 +53,7 @@ class Stale(Generic[V]):
     value: Optional[V]
     """None if the key is known to be absent."""
     age_ms: int
-    """Milliseconds since the value was loaded or put."""
+    """Milliseconds since the value was loaded, put, or found in the second tier."""
     version: str
     """The version that was stored with the value; "" if there was none."""
 
@@ -74,7 +74,7 @@ class Result(Generic[K, V]):
     attempts: int
     """The number of attempts of the load; 0 if there was none."""
     age_ms: int
-    """Milliseconds since the value was loaded or put."""
+    """Milliseconds since the value was loaded, put, or found in the second tier."""
     ttl_left_ms: int
     """Milliseconds until the value expires; -1 for never, 0 if it is not stored."""
     is_stale: bool

@@ -52,11 +52,12 @@ module Kvlight
   end
 
   # The stored entry of a key that a provider is to load. `value` is nil if the key is known to be absent, `age_ms` the milliseconds since the value was
-  # loaded or put, and `version` the version that was stored with it, "" if there was none.
+  # loaded, put, or found in the second tier, and `version` the version that was stored with it, "" if there was none.
   Stale = Struct.new(:value, :age_ms, :version, keyword_init: true)
 
   # What became of one key of a fetch. `status` is Kvlight::VALUE, NULL, MISS, INVALID_KEY or that of the error; `source` is one of Kvlight::SOURCE_*.
-  # `age_ms` are the milliseconds since the value was loaded or put, `ttl_left_ms` those until it expires: -1 for never, 0 if it is not stored.
+  # `age_ms` are the milliseconds since the value was loaded, put, or found in the second tier, `ttl_left_ms` those until it
+  # expires: -1 for never, 0 if it is not stored.
   Result = Struct.new(:key, :value, :error, :status, :source, :attempts, :age_ms, :ttl_left_ms, :stale, keyword_init: true) do
     # Returns the value, or nil if there is no such record; raises the error of a key that failed.
     def value!
