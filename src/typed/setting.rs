@@ -1,5 +1,6 @@
 //! The values of settings, as Rust programs state them.
 
+use crate::base::config::{Domain, TABLE};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ pub trait IntoSetting {
 }
 
 impl IntoSetting for Duration {
-    /// Rounded up, so that a short time does not become 0. `Duration::MAX` is *no limit*.
+    /// Rounded up, so that a short time does not become 0. `Duration::MAX` is *no limit*, or the longest time that the setting takes. A time
+    /// that no number of the setting's unit can express is the longest one that can be expressed.
     fn to_text(&self, name: &str) -> Cow<'_, str> {
         let unit = match name.rsplit_once('_') {
             Some((_, "ms")) => 1_000_000,
@@ -18,7 +20,13 @@ impl IntoSetting for Duration {
             // The setting takes no duration, and refuses this text.
             _ => return format!("{self:?}").into(),
         };
-        if *self == Duration::MAX { "-1".into() } else { self.as_nanos().div_ceil(unit).to_string().into() }
+        let longest = i64::MAX.unsigned_abs().into();
+        let number = match TABLE.iter().find(|row| row.name == name).map(|row| row.domain) {
+            Some(Domain::Int(-1, _)) if *self == Duration::MAX => return "-1".into(),
+            Some(Domain::Int(_, longest)) if *self == Duration::MAX => longest.unsigned_abs().into(),
+            _ => self.as_nanos().div_ceil(unit).min(longest),
+        };
+        number.to_string().into()
     }
 }
 
@@ -64,6 +72,18 @@ mod tests {
         assert_eq!(text(Duration::from_micros(1500), "batch.linger_us"), "1500");
         assert_eq!(text(Duration::MAX, "cache.ttl_ms"), "-1");
         assert_eq!(text(Duration::from_millis(200), "retry.count"), "200ms");
+    }
+
+    #[test]
+    fn l09a_a_long_duration_is_the_longest_time_of_the_setting() {
+        let text = |duration: Duration, name| duration.to_text(name).into_owned();
+        let longest = i64::MAX.to_string();
+        for nearly_endless in [Duration::from_secs(u64::MAX), Duration::MAX - Duration::from_nanos(1)] {
+            assert_eq!([text(nearly_endless, "cache.ttl_ms"), text(nearly_endless, "stale.ttl_ms")], [longest.clone(), longest.clone()]);
+        }
+        assert_eq!(text(Duration::MAX, "stale.ttl_ms"), longest);
+        assert_eq!(text(Duration::MAX, "breaker.open_ms"), u32::MAX.to_string());
+        assert_eq!(text(Duration::MAX, "no_such_setting_ms"), longest);
     }
 
     #[test]
