@@ -1131,7 +1131,7 @@ KVL_API kvl_status_t kvl_config_set_cost(kvl_config_t *config, kvl_cost_fn funct
 
 /**
  * Sets the function that is called for each value that has left the store: one call at a time, and for each key in the order in which its
- * values left.
+ * values left. What the store still has when its engine or cache ends is dropped without being reported.
  *
  * For an engine it runs on the dispatcher. For a cache without an engine it runs inside the call that caused the removal, after that
  * call's locks are released, or on the dispatcher for entries that the timer removes. So it must not take a lock that the program holds
