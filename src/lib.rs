@@ -25,6 +25,7 @@ pub mod task;
 pub mod tier;
 pub mod typed;
 
+pub use base::Millis;
 pub use base::clock::ManualClock;
 pub use cache::Cause;
 pub use typed::{

@@ -1,6 +1,7 @@
 //! The two clocks (rule S15): suspend-aware time for TTLs, monotonic time for timeouts. Also a manual clock for both, and the time of one
 //! operation.
 
+use super::process::{Generation, HasGeneration};
 use super::sync::Mutex;
 use super::sync::atomic::{AtomicU64, Ordering};
 use super::{Millis, Moment, Present, platform};
@@ -135,6 +136,7 @@ impl SystemClock {
 /// It stops at the end of its range. The monotonic reading, in nanoseconds from the start, has a shorter range than the one in
 /// milliseconds, so it stops earlier: from then on no timeout fires, while entries still expire.
 pub struct ManualClock {
+    generation: Generation,
     started: Millis,
     now_ms: AtomicU64,
     attached: Mutex<Vec<Weak<dyn Timed>>>,
@@ -149,7 +151,13 @@ impl ManualClock {
     /// A clock that shows `now`.
     pub fn new(now: Millis) -> ManualClock {
         let now = now.min(ManualClock::END);
-        ManualClock { started: now, now_ms: AtomicU64::new(now.0), attached: Mutex::default(), advancing: Mutex::default() }
+        ManualClock {
+            generation: Generation::now(),
+            started: now,
+            now_ms: AtomicU64::new(now.0),
+            attached: Mutex::default(),
+            advancing: Mutex::default(),
+        }
     }
 
     /// The current time.
@@ -172,8 +180,12 @@ impl ManualClock {
         self.attached.lock().push(timed);
     }
 
-    /// Advances the time by `by_ms`, stopping at every deadline on the way. Returns when everything due has been handled.
+    /// Advances the time by `by_ms`, stopping at every deadline on the way. Returns when everything due has been handled. In a forked child,
+    /// a clock from before the fork stands still.
     pub fn advance(&self, by_ms: u64) {
+        if self.generation.is_stale() {
+            return;
+        }
         let _one = self.advancing.lock();
         let goal = self.millis().after(by_ms).min(ManualClock::END);
         loop {
@@ -191,6 +203,12 @@ impl ManualClock {
                 return;
             }
         }
+    }
+}
+
+impl HasGeneration for ManualClock {
+    fn generation(&self) -> Generation {
+        self.generation
     }
 }
 

@@ -1,10 +1,12 @@
 //! The context of the current thread and process: whether the thread is inside a callback or belongs to the library, which signals the
 //! library blocks on it, and how often the process was forked.
 
+use super::Status;
+use super::hint::rarely;
 use super::platform::{self, SignalSet};
 use std::cell::Cell;
-use std::sync::Once;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 
 thread_local! {
     static HERE: ThreadState = const {
@@ -136,8 +138,29 @@ impl Generation {
     }
 
     /// Whether the process was forked since: locks may be held by threads that do not exist here (rule L06).
+    #[inline]
     pub fn is_stale(self) -> bool {
         self.0 != FORKS.load(Ordering::Relaxed)
+    }
+
+    /// Fails with FORKED if the process was forked since. Every interface asks this before it uses what belongs to a process, and before it
+    /// drops that: in the child it is left as it is (rule L06).
+    #[inline]
+    pub fn check(self) -> Result<(), Status> {
+        if rarely(self.is_stale()) { Err(Status::ERR_FORKED) } else { Ok(()) }
+    }
+}
+
+/// A type that records the process in which it was created.
+pub trait HasGeneration {
+    /// The process, counted in forks.
+    fn generation(&self) -> Generation;
+}
+
+impl<T: HasGeneration> HasGeneration for Arc<T> {
+    #[inline]
+    fn generation(&self) -> Generation {
+        (**self).generation()
     }
 }
 

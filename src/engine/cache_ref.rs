@@ -4,6 +4,7 @@
 
 use super::lifecycle::LifeStage;
 use super::{Core, Threads};
+use crate::base::process::{Generation, HasGeneration};
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -37,6 +38,13 @@ impl CacheRef {
 impl Clone for CacheRef {
     fn clone(&self) -> CacheRef {
         CacheRef::new(self.core())
+    }
+}
+
+impl HasGeneration for CacheRef {
+    #[inline]
+    fn generation(&self) -> Generation {
+        self.0.generation()
     }
 }
 

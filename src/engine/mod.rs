@@ -63,7 +63,7 @@ mod validated;
 
 use crate::base::clock::Timed;
 use crate::base::config::{CacheSettings, FetchSettings, Settings};
-use crate::base::process::Generation;
+use crate::base::process::{Generation, HasGeneration};
 use crate::base::sync::OnceLock;
 use crate::base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::base::{Clock, Millis, Moment, Status};
@@ -271,11 +271,6 @@ impl Core {
         Ok(core)
     }
 
-    /// The process in which the cache was created.
-    pub fn generation(&self) -> Generation {
-        self.generation
-    }
-
     /// The queue that receives the engine's results, if there is one. Objects of the engine's provider are bound to this queue.
     pub fn results_queue(&self) -> Option<Arc<HostQueue>> {
         self.routes.results.clone()
@@ -294,6 +289,11 @@ impl Core {
     /// Where the host receives results.
     pub fn results_at(&self) -> CallSite {
         self.routes.results_at()
+    }
+
+    /// Whether the calling thread is the one that delivers the engine's events: whoever waits for such an event there waits for ever.
+    pub fn delivers_here(&self) -> bool {
+        self.running().is_some_and(|runtime| runtime.dispatcher().is_here())
     }
 
     /// Whether the dispatcher's thread delivers anything of an engine: results, cancel hooks or removals.
@@ -412,6 +412,13 @@ impl Core {
         if let (Some(wake), Some(alarm)) = (self.store.next_wake(), self.set_alarm()) {
             alarm.set_for(self.clock.moment_of(wake));
         }
+    }
+}
+
+impl HasGeneration for Core {
+    #[inline]
+    fn generation(&self) -> Generation {
+        self.generation
     }
 }
 

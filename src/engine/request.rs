@@ -10,7 +10,7 @@ use super::polled_event::PolledEvent;
 use super::providing::RequestDelivery;
 use crate::base::object::Object;
 use crate::base::panics::catch_panic;
-use crate::base::process::Generation;
+use crate::base::process::{Generation, HasGeneration};
 use crate::base::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::base::sync::{Mutex, OnceLock};
 use crate::base::{Answer, Error, Labels, Now, PackedKeys, Status, StoreTerms, Value};
@@ -89,11 +89,6 @@ impl ProviderRequest {
     /// The engine.
     pub fn core(&self) -> &Arc<Core> {
         &self.core
-    }
-
-    /// The process in which the request was created.
-    pub fn generation(&self) -> Generation {
-        self.core.generation()
     }
 
     /// Records why the request is no longer wanted. Returns true if the hook must be sent.
@@ -185,7 +180,8 @@ impl ProviderRequest {
         self.core.loads().table.lock().is_wanted(self.handout.id, index)
     }
 
-    fn index_of(&self, key: &[u8]) -> Option<usize> {
+    /// The index of a key; `None` if it is not in the request.
+    pub fn index_of(&self, key: &[u8]) -> Option<usize> {
         let keys = &self.handout.keys;
         if keys.len() < MANY {
             return keys.iter().position(|other| other == key);
@@ -375,6 +371,12 @@ impl Ticket {
             }
             HookState::Set(_) | HookState::Due(_) | HookState::Over => Err((Status::ERR_ALREADY_USED, new)),
         }
+    }
+}
+
+impl HasGeneration for Ticket {
+    fn generation(&self) -> Generation {
+        self.0.core.generation()
     }
 }
 

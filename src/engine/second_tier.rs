@@ -9,7 +9,7 @@ use super::polled_event::PolledEvent;
 use super::{Core, Threads};
 use crate::base::hint::rarely;
 use crate::base::panics::catch_panic;
-use crate::base::process::Generation;
+use crate::base::process::{Generation, HasGeneration};
 use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, OnceLock, wait, wait_timeout};
 use crate::base::{Answer, PackedKeys, Random, Status, StoreTerms, Ttl, Value};

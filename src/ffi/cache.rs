@@ -15,7 +15,7 @@ use super::stats::text;
 use super::types::{kvl_cache_t, kvl_config_t, kvl_error_t, kvl_slice_t, kvl_value_t};
 use super::view;
 use crate::base::hint::rarely;
-use crate::base::process::ThreadState;
+use crate::base::process::{HasGeneration, ThreadState};
 use crate::base::{Answer, Error, Status};
 use crate::engine::Core;
 use crate::engine::cache::Lookup;
@@ -36,8 +36,9 @@ impl Owner for CacheRef {
         // SAFETY: the caller's promise: the pointer is that of an `Arc`, whose reference was given up with it.
         CacheRef::of_counted(unsafe { Arc::from_raw(raw) })
     }
-    fn is_stale(target: &Core) -> bool {
-        target.generation().is_stale()
+    #[inline]
+    fn check(target: &Core) -> Result<(), Status> {
+        target.generation().check()
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::guard::Caller;
 use crate::base::hint::rarely;
-use crate::base::process::Generation;
+pub(crate) use crate::base::process::HasGeneration;
 use crate::base::{Error, Status, error};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -30,18 +30,12 @@ pub(crate) trait Owner: Sized {
     /// # Safety
     /// `raw` came from `into_raw`, and is used for this only once.
     unsafe fn from_raw(raw: *mut Self::Target) -> Self;
-    /// Whether the target was created before a fork and cannot be used here.
-    fn is_stale(target: &Self::Target) -> bool;
+    /// Fails with FORKED if the target was created before a fork and cannot be used here.
+    fn check(target: &Self::Target) -> Result<(), Status>;
 }
 
 /// A shared owner. Each clone is an additional reference.
 pub(crate) trait SharedOwner: Owner + Clone {}
-
-/// A type that records the process in which it was created.
-pub(crate) trait HasGeneration {
-    /// The process, counted in forks.
-    fn generation(&self) -> Generation;
-}
 
 impl<T: HasGeneration> Owner for Box<T> {
     type Target = T;
@@ -52,8 +46,9 @@ impl<T: HasGeneration> Owner for Box<T> {
         // SAFETY: the caller's promise.
         unsafe { Box::from_raw(raw) }
     }
-    fn is_stale(target: &T) -> bool {
-        target.generation().is_stale()
+    #[inline]
+    fn check(target: &T) -> Result<(), Status> {
+        target.generation().check()
     }
 }
 
@@ -66,8 +61,9 @@ impl<T: HasGeneration> Owner for Arc<T> {
         // SAFETY: the caller's promise.
         unsafe { Arc::from_raw(raw) }
     }
-    fn is_stale(target: &T) -> bool {
-        target.generation().is_stale()
+    #[inline]
+    fn check(target: &T) -> Result<(), Status> {
+        target.generation().check()
     }
 }
 
@@ -81,8 +77,8 @@ impl Owner for Error {
         unsafe { Error::from_raw(raw) }
     }
     // Plain memory, which is valid in the child of a fork too.
-    fn is_stale(_: &error::Body) -> bool {
-        false
+    fn check(_: &error::Body) -> Result<(), Status> {
+        Ok(())
     }
 }
 
@@ -101,7 +97,7 @@ impl Caller {
             return Err(Status::ERR_NULL_POINTER);
         }
         let target = target.ok_or(Status::ERR_NULL_POINTER)?;
-        if rarely(H::Owner::is_stale(target)) { Err(Status::ERR_FORKED) } else { Ok(target) }
+        H::Owner::check(target).map(|()| target)
     }
 
     /// Returns an additional reference to the target of a handle.

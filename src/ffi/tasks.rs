@@ -2,7 +2,7 @@
 
 use super::constants::{KVL_CLOSE_CANCEL, KVL_CLOSE_DRAIN, KVL_FOREVER, kvl_status_t};
 use super::guard::{Caller, guard, guard_or, outside};
-use super::handle::{Handle, HasGeneration};
+use super::handle::Handle;
 use super::notify::Notify;
 use super::options::{Progress, refusal};
 use super::receivers::{CallbackReceiver, check_callable, check_progress};
@@ -591,10 +591,4 @@ pub unsafe extern "C" fn kvl_tasks_dispose(tasks: *mut kvl_tasks_t) {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard_or((), || caller.take(tasks).into_iter().for_each(Core::dispose));
-}
-
-impl HasGeneration for Core {
-    fn generation(&self) -> crate::base::process::Generation {
-        Core::generation(self)
-    }
 }

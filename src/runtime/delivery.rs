@@ -9,6 +9,7 @@ use crate::base::panics::catch_panic;
 use crate::base::sync::atomic::{AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
 use std::any::Any;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -89,6 +90,11 @@ enum DispatcherPhase {
     Stopped,
 }
 
+thread_local! {
+    /// On a dispatcher's thread: the address of its state, which the thread holds for as long as it runs. Elsewhere 0.
+    static HERE: Cell<usize> = const { Cell::new(0) };
+}
+
 impl Dispatcher {
     pub(super) fn new(stack_bytes: usize) -> Dispatcher {
         let inner =
@@ -121,6 +127,11 @@ impl Dispatcher {
         self.inner.queue.send(item);
     }
 
+    /// Whether this is the dispatcher's own thread.
+    pub fn is_here(&self) -> bool {
+        HERE.try_with(Cell::get) == Ok(Arc::as_ptr(&self.inner).addr())
+    }
+
     /// Whether an item was sent and is not completely delivered.
     pub(super) fn is_busy(&self) -> bool {
         self.inner.undelivered.load(Ordering::Acquire) > 0
@@ -135,7 +146,8 @@ impl Dispatcher {
 }
 
 impl DispatcherState {
-    fn deliver_all(&self) {
+    fn deliver_all(self: &Arc<Self>) {
+        HERE.with(|here| here.set(Arc::as_ptr(self).addr()));
         loop {
             match self.queue.take(None) {
                 Some(item) => match deliver(item, BURST) {

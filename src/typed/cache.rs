@@ -1,8 +1,10 @@
 //! A cache of typed values, with or without a provider.
 
 use super::error::FetchError;
+use super::in_process::InProcess;
 use super::key::{CacheKey, KeyBytes, with_key};
 use super::value::{shared, stored};
+use crate::base::labels::{LABEL_MAX, TAGS_MAX};
 use crate::base::{Answer, Labels, Status, StoreTerms, Ttl};
 use crate::cache::{Condition, Departures, NewEntry};
 use crate::engine::Core;
@@ -16,8 +18,12 @@ use std::time::Duration;
 
 /// A bounded cache of `V` by `K`. A clone is another handle to the same cache. The entries are dropped with the last handle. Every method
 /// may be called from any thread.
+///
+/// No entry has a key of more than 65,535 bytes: such a key is unknown to lookups and removals, and what stores fails with
+/// [`super::ErrorKind::InvalidKey`]. In a forked child, a cache from before the fork is refused: what stores fails with
+/// [`super::ErrorKind::Forked`], and the cache seems empty.
 pub struct TypedCache<K: CacheKey, V> {
-    cache: CacheRef,
+    cache: InProcess<CacheRef>,
     types: PhantomData<fn(K) -> V>,
 }
 
@@ -74,15 +80,30 @@ pub struct EntryTerms {
 }
 
 impl EntryTerms {
-    /// The library's form of these terms. Fails with ERR_BAD_VALUE if the priority, the version or a tag is out of range.
-    pub(super) fn stated(&self) -> Result<StoreTerms, Status> {
-        if self.priority.is_some_and(f64::is_nan) {
-            return Err(Status::ERR_BAD_VALUE);
+    /// The library's form of these terms. Fails with a sentence if the priority, the version or a tag is out of range.
+    pub(super) fn stated(&self) -> Result<StoreTerms, FetchError> {
+        if let Some(sentence) = self.problem() {
+            return Err(FetchError::with_text(Status::ERR_BAD_VALUE, &sentence));
         }
         let ttl = self.ttl.map(ttl_of);
-        let labels = Labels::new(self.version.as_bytes(), self.tags.iter().map(String::as_bytes))?;
+        let labels = Labels::new(self.version.as_bytes(), self.tags.iter().map(String::as_bytes)).map_err(FetchError::of)?;
         let stale_ms = self.stale_ttl.map(whole_millis);
         Ok(StoreTerms { ttl, stale_ms, priority: self.priority, cost: self.cost, labels, ..StoreTerms::default() })
+    }
+
+    /// A sentence that says which term is out of range; `None` if all are in it.
+    fn problem(&self) -> Option<String> {
+        if self.priority.is_some_and(f64::is_nan) {
+            return Some("the term \"priority\" is not a number".to_owned());
+        }
+        if self.version.len() > LABEL_MAX {
+            return Some(format!("the term \"version\" has {} bytes, and may have {LABEL_MAX}", self.version.len()));
+        }
+        if self.tags.len() > TAGS_MAX {
+            return Some(format!("the term \"tags\" has {} tags, and may have {TAGS_MAX}", self.tags.len()));
+        }
+        let len = self.tags.iter().map(String::len).find(|len| !(1..=LABEL_MAX).contains(len))?;
+        Some(format!("a tag of the term \"tags\" has {len} bytes, and must have 1 to {LABEL_MAX}"))
     }
 }
 
@@ -97,7 +118,7 @@ fn whole_millis(span: Duration) -> u64 {
 
 impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     pub(super) fn new(core: Arc<Core>) -> TypedCache<K, V> {
-        TypedCache { cache: CacheRef::new(core), types: PhantomData }
+        TypedCache { cache: InProcess::new(CacheRef::new(core)), types: PhantomData }
     }
 
     /// Looks `key` up. Counts as a use of its entry.
@@ -105,7 +126,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        CacheState::of(with_key(key, |key| self.cache.get(key)))
+        CacheState::of(with_key(key, |key| self.cache.get()?.get(key)))
     }
 
     /// Looks `key` up without counting a use or a lookup.
@@ -113,7 +134,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        CacheState::of(with_key(key, |key| self.cache.peek(key)).map(|hit| hit.map(|hit| hit.answer).into()))
+        CacheState::of(with_key(key, |key| self.cache.get()?.peek(key)).map(|hit| hit.map(|hit| hit.answer).into()))
     }
 
     /// Stores `value` under `key`, replaces an existing entry, and overtakes a load of the key in progress. Returns false if the value was
@@ -168,8 +189,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     ) -> Result<bool, FetchError> {
         let mut left = Departures::new();
         let answer = value.map_or(Answer::Null, |value| Answer::Value(stored(value, terms.cost.unwrap_or(0))));
-        let entry = NewEntry { answer, terms: terms.stated().map_err(FetchError::of)?, condition };
-        let core = self.cache.core();
+        let entry = NewEntry { answer, terms: terms.stated()?, condition };
+        let core = self.cache.get().map_err(FetchError::of)?.core();
         let status = with_key(key, |key| core.put(key, entry, None, &mut left)).map_err(FetchError::of)?;
         core.release_departures(left);
         match status {
@@ -184,7 +205,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        with_key(key, |key| self.cache.remove(key)) == Ok(Status::OK)
+        with_key(key, |key| self.cache.get()?.remove(key)) == Ok(Status::OK)
     }
 
     /// Like [`TypedCache::remove`], but returns the entry. Of several threads that take a key, one receives its value. What only a second
@@ -193,7 +214,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        CacheState::of(with_key(key, |key| self.cache.take(key)))
+        CacheState::of(with_key(key, |key| self.cache.get()?.take(key)))
     }
 
     /// Expires the entry of `key` now: the next fetch of the key loads it. Until then the entry stays as a fallback, if `stale.ttl_ms` is
@@ -202,7 +223,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        with_key(key, |key| self.cache.expire(key)) == Ok(Status::OK)
+        with_key(key, |key| self.cache.get()?.expire(key)) == Ok(Status::OK)
     }
 
     /// Gives the entry of `key` a new TTL, counted from now: `ttl`, or that of the settings. Counts as a use of the entry, but not as a
@@ -211,31 +232,31 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        let touched = with_key(key, |key| self.cache.touch(key, ttl.map(ttl_of)));
+        let touched = with_key(key, |key| self.cache.get()?.touch(key, ttl.map(ttl_of)));
         touched.map(|status| status == Status::OK).map_err(FetchError::of)
     }
 
     /// Removes all entries with a tag, and returns their number. Loads in progress do not store an answer that has the tag.
     pub fn remove_tag(&self, tag: &str) -> usize {
         // A closed cache has no entries.
-        self.cache.remove_tag(tag.as_bytes()).unwrap_or(0)
+        self.cache.get().and_then(|cache| cache.remove_tag(tag.as_bytes())).unwrap_or(0)
     }
 
     /// Expires all entries with a tag, as [`TypedCache::expire`] does for a key, and returns their number.
     pub fn expire_tag(&self, tag: &str) -> usize {
-        self.cache.expire_tag(tag.as_bytes()).unwrap_or(0)
+        self.cache.get().and_then(|cache| cache.expire_tag(tag.as_bytes())).unwrap_or(0)
     }
 
     /// Expires all entries, as [`TypedCache::expire`] does for a key. Loads in progress do not store their answers. A second tier is cleared,
     /// for all processes.
     pub fn expire_all(&self) {
-        let _ = self.cache.expire_all();
+        let _ = self.cache.get().and_then(|cache| cache.expire_all());
     }
 
     /// Removes all entries.
     pub fn clear(&self) {
         // A closed cache has no entries.
-        let _ = self.cache.clear();
+        let _ = self.cache.get().and_then(|cache| cache.clear());
     }
 
     /// Visits, once, every key that has an entry throughout, with the entry as it is at that moment: `None` if the key is known to be
@@ -247,7 +268,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
 
     /// The number of entries.
     pub fn len(&self) -> u64 {
-        self.cache.len()
+        self.cache.get().map_or(0, |cache| cache.len())
     }
 
     /// Whether there are no entries.
@@ -257,12 +278,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
 
     /// Changes the limits (`None`: the cost is not limited). Entries that no longer fit are evicted before this returns.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>) -> Result<(), FetchError> {
-        self.cache.resize(capacity, cost_limit).map_err(FetchError::of)
+        self.cache.get().and_then(|cache| cache.resize(capacity, cost_limit)).map_err(FetchError::of)
     }
 
-    /// The statistics as JSON, described in docs/STATISTICS.md.
+    /// The statistics as JSON, described in docs/STATISTICS.md. In a forked child: an empty object.
     pub fn stats_json(&self) -> String {
-        self.cache.stats().to_json()
+        self.cache.get().map_or_else(|_| "{}".to_owned(), |cache| cache.stats().to_json())
     }
 }
 
@@ -285,7 +306,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Iterator for CacheIter<K, V> {
     type Item = (K, Option<Arc<V>>);
 
     fn next(&mut self) -> Option<(K, Option<Arc<V>>)> {
-        let (key, hit) = self.entries.next(&self.cache.cache).ok().flatten()?;
+        let (key, hit) = self.entries.next(self.cache.cache.get().ok()?).ok().flatten()?;
         Some((K::from_bytes(&key), hit.answer.value().map(shared)))
     }
 }

@@ -36,8 +36,11 @@ pub enum ErrorKind {
     InvalidKey,
     /// A setting was refused, and the message says which, and which values are accepted; or a term of an entry is out of range.
     BadSetting,
-    /// The call would wait for itself: a blocking call inside the provider or a callback.
+    /// The call would wait where nothing may wait: a blocking call inside the provider or a callback, or a future that is polled inside a
+    /// callback of its own engine and has no result yet.
     WouldDeadlock,
+    /// The handle was created before a fork, and this is the child: create a new one there.
+    Forked,
     /// Any other failure, described by the message.
     Other,
 }
@@ -68,6 +71,7 @@ impl FetchError {
             Status::ERR_KEY_TOO_LONG | Status::INVALID_KEY => ErrorKind::InvalidKey,
             Status::ERR_BAD_VALUE | Status::ERR_UNKNOWN_KEY => ErrorKind::BadSetting,
             Status::ERR_REENTRANT => ErrorKind::WouldDeadlock,
+            Status::ERR_FORKED => ErrorKind::Forked,
             _ => ErrorKind::Other,
         }
     }

@@ -2,9 +2,12 @@
 
 use super::error::FetchError;
 use super::fetched::Fetched;
+use super::in_process::InProcess;
 use super::options::{CallOptions, FetchProgress, ProgressReport};
 use super::tasks::FetchResult;
 use super::value::shared;
+use crate::base::Status;
+use crate::base::process::{Generation, HasGeneration};
 use crate::base::sync::Mutex;
 use crate::engine::Core;
 use crate::engine::call_settings::CallSettings;
@@ -12,6 +15,7 @@ use crate::engine::fetch::{FetchAnswer, FetchCall};
 use crate::engine::fetch_handle::FetchHandle;
 use crate::engine::host::{Receiver, Results};
 use crate::task::{Form, Outcome, Verdict};
+use std::cell::Cell;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -23,7 +27,7 @@ pub(super) fn of_outcome<V: Send + Sync + 'static>(outcome: Outcome) -> FetchRes
         Verdict::Value(value) => Ok(Some(shared(&value))),
         Verdict::Stale(stale) => Ok(stale.answer.value().map(shared)),
         Verdict::Null | Verdict::Miss => Ok(None),
-        Verdict::InvalidKey => Err(FetchError::of(crate::base::Status::INVALID_KEY)),
+        Verdict::InvalidKey => Err(FetchError::of(Status::INVALID_KEY)),
         Verdict::Failed(error) => Err(FetchError::new(error)),
     }
 }
@@ -31,14 +35,14 @@ pub(super) fn of_outcome<V: Send + Sync + 'static>(outcome: Outcome) -> FetchRes
 /// A fetch of one key. It starts when it is first polled. Dropping it before it is ready cancels it, but no other fetch of the key.
 #[must_use = "a future does nothing unless it is polled"]
 pub struct FetchFuture<V> {
-    call: PendingCall,
+    call: InProcess<PendingCall>,
     value: PhantomData<fn() -> V>,
 }
 
 /// A fetch of several keys, which returns a result for each key, in the order of the call. It starts and is cancelled like [`FetchFuture`].
 #[must_use = "a future does nothing unless it is polled"]
 pub struct BatchFuture<V> {
-    call: PendingCall,
+    call: InProcess<PendingCall>,
     value: PhantomData<fn() -> V>,
 }
 
@@ -58,8 +62,10 @@ impl<V> FetchFuture<V> {
     /// The same fetch, whose result also says where the value came from, how old it is, and whether it is stale.
     pub fn detailed(mut self) -> DetailedFetch<V> {
         // Only a fetch of many keys gets the age of values that the call itself finds.
-        if let CallStage::New(_) = self.call.stage {
-            self.call.form = Form::All;
+        if let Ok(call) = self.call.get_mut()
+            && let CallStage::New(_) = call.stage
+        {
+            call.form = Form::All;
         }
         DetailedFetch(self)
     }
@@ -145,24 +151,24 @@ struct AnswerSlot {
 }
 
 impl PendingCall {
-    fn new(core: Arc<Core>, form: Form, keys: Vec<Vec<u8>>, options: CheckedOptions) -> PendingCall {
-        PendingCall { core, form, keys, stage: CallStage::New(options) }
-    }
-
-    /// Polls a call for one key.
-    fn poll_one(&mut self, context: &mut Context<'_>) -> Poll<Result<Outcome, FetchError>> {
-        self.poll(context).map_ok(only_outcome)
-    }
-
-    /// Polls a call for many keys.
-    fn poll_all(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<Outcome>, FetchError>> {
-        self.poll(context).map_ok(|answer| match answer {
-            FetchAnswer::Ready(results) => results.batch.outcomes,
-            FetchAnswer::Now(_) | FetchAnswer::Pending => unreachable!("a fetch of many keys is answered with its results"),
-        })
+    fn new(core: Arc<Core>, form: Form, keys: Vec<Vec<u8>>, options: CheckedOptions) -> InProcess<PendingCall> {
+        InProcess::new(PendingCall { core, form, keys, stage: CallStage::New(options) })
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
+        let polled = self.poll_stage(context);
+        if polled.is_pending() && self.core.delivers_here() && !IS_WAKING.get() {
+            // Whoever polls here usually blocks until the answer is there, which this very thread is to deliver (rule F21).
+            self.cancel();
+            self.stage = CallStage::Over;
+            let sentence =
+                "the future would wait for the thread that it blocks: await it in a task and not inside a callback of its engine";
+            return Poll::Ready(Err(FetchError::with_text(Status::ERR_REENTRANT, sentence)));
+        }
+        polled
+    }
+
+    fn poll_stage(&mut self, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
         match &mut self.stage {
             CallStage::New(options) => match std::mem::replace(options, Ok(CallOptions::default())) {
                 Ok(options) => self.start(options, context),
@@ -217,12 +223,65 @@ impl PendingCall {
     }
 }
 
-impl Drop for PendingCall {
-    fn drop(&mut self) {
+impl PendingCall {
+    fn cancel(&self) {
         if let CallStage::Running { handle, .. } = &self.stage {
             handle.cancel();
         }
     }
+}
+
+impl Drop for PendingCall {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+impl HasGeneration for PendingCall {
+    #[inline]
+    fn generation(&self) -> Generation {
+        self.core.generation()
+    }
+}
+
+impl InProcess<PendingCall> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
+        match self.get_mut() {
+            Ok(call) => call.poll(context),
+            Err(forked) => Poll::Ready(Err(FetchError::of(forked))),
+        }
+    }
+
+    /// Polls a call for one key.
+    fn poll_one(&mut self, context: &mut Context<'_>) -> Poll<Result<Outcome, FetchError>> {
+        self.poll(context).map_ok(only_outcome)
+    }
+
+    /// Polls a call for many keys.
+    fn poll_all(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<Outcome>, FetchError>> {
+        self.poll(context).map_ok(|answer| match answer {
+            FetchAnswer::Ready(results) => results.batch.outcomes,
+            FetchAnswer::Now(_) | FetchAnswer::Pending => unreachable!("a fetch of many keys is answered with its results"),
+        })
+    }
+}
+
+thread_local! {
+    /// Whether this thread wakes a task. An executor may poll the task inside that call; then it does not block, and may be left pending.
+    static IS_WAKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Wakes a task.
+fn wake(waker: Waker) {
+    /// Restores the mark from before the call.
+    struct WakeGuard(bool);
+    impl Drop for WakeGuard {
+        fn drop(&mut self) {
+            IS_WAKING.set(self.0);
+        }
+    }
+    let _mark = WakeGuard(IS_WAKING.replace(true));
+    waker.wake();
 }
 
 struct SlotReceiver {
@@ -237,7 +296,7 @@ impl SlotReceiver {
             slot.answer = Some(answer);
             slot.waker.take()
         };
-        waker.into_iter().for_each(Waker::wake);
+        waker.into_iter().for_each(wake);
     }
 }
 

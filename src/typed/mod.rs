@@ -38,6 +38,7 @@ mod cache;
 mod error;
 mod fetch;
 mod fetched;
+mod in_process;
 mod key;
 mod options;
 mod request;

@@ -84,7 +84,8 @@ impl FetchOptions {
     }
 
     /// Sets a function that receives the progress of a future: each time that `step` more positions are settled, and when all are. It runs
-    /// on the dispatcher's thread. It is not called if the call itself finds everything in the cache. Calls that block report no progress.
+    /// on the dispatcher's thread, where no fetch of the engine can be waited for ([`super::Tasks::fetch`]). Steps that follow each other
+    /// faster than that thread reports them are reported as one. The function is not called if the call itself finds everything in the cache. Calls that block report no progress.
     /// A step of 0 is taken as 1.
     pub fn on_progress(mut self, step: usize, report: impl Fn(FetchProgress) + Send + Sync + 'static) -> FetchOptions {
         self.progress = Some(ProgressReport { step: step.max(1), function: Arc::new(report) });

@@ -5,6 +5,7 @@ use super::cache::TypedCache;
 use super::error::FetchError;
 use super::fetch::{BatchFuture, FetchFuture, of_outcome, only_outcome};
 use super::fetched::Fetched;
+use super::in_process::InProcess;
 use super::key::{CacheKey, KeyBytes, copied};
 use super::options::{CallOptions, FetchOptions};
 use crate::base::Status;
@@ -13,12 +14,14 @@ use crate::base::process::must_not_wait;
 use crate::engine::Core;
 use crate::engine::call_settings::CallSettings;
 use crate::engine::fetch::{FetchAnswer, FetchCall};
+use crate::engine::host::CloseListener;
 use crate::engine::invalidate::Outdated;
 use crate::task::breaker::{BreakerOverride, BreakerState};
 use crate::task::{Form, Outcome};
+use std::any::Any;
 use std::borrow::Borrow;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 /// The result of fetching one key: its value, `None` if the key is known to be absent, or the reason it failed. With `read` = `cache_only`,
@@ -26,7 +29,11 @@ use std::time::Duration;
 pub type FetchResult<V> = Result<Option<Arc<V>>, FetchError>;
 
 /// An engine. A clone is another handle to the same engine. When the last handle is dropped, the engine closes: fetches in progress fail
-/// with [`super::ErrorKind::Closed`], and the engine's threads end on their own; [`Tasks::shut_down`] waits for that.
+/// with [`super::ErrorKind::Closed`], changes that wait for the second tier are lost, and the engine's threads end on their own.
+/// [`Tasks::shut_down`] waits for that; [`Tasks::drain`] lets accepted work end.
+///
+/// In a forked child, handles from before the fork are refused: calls fail with [`super::ErrorKind::Forked`], getters return nothing, and
+/// dropping a handle has no effect. Values stay readable, and the child may create engines of its own.
 pub struct Tasks<K: CacheKey, V> {
     engine: Arc<OwnedEngine>,
     types: PhantomData<fn(K) -> V>,
@@ -39,11 +46,11 @@ impl<K: CacheKey, V> Clone for Tasks<K, V> {
 }
 
 /// Disposes of the engine when it is dropped.
-struct OwnedEngine(Arc<Core>);
+struct OwnedEngine(InProcess<Arc<Core>>);
 
 impl Drop for OwnedEngine {
     fn drop(&mut self) {
-        self.0.clone().dispose();
+        self.0.take().into_iter().for_each(Core::dispose);
     }
 }
 
@@ -54,20 +61,29 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     }
 
     pub(super) fn new(core: Arc<Core>) -> Tasks<K, V> {
-        Tasks { engine: Arc::new(OwnedEngine(core)), types: PhantomData }
+        Tasks { engine: Arc::new(OwnedEngine(InProcess::new(core))), types: PhantomData }
     }
 
-    fn core(&self) -> &Arc<Core> {
-        &self.engine.0
+    /// Fails in the child of a fork.
+    fn core(&self) -> Result<&Arc<Core>, FetchError> {
+        self.engine.0.get().map_err(FetchError::of)
+    }
+
+    /// The engine for a future, which is refused when it is polled, or for a cache, which refuses its calls.
+    fn core_anywhere(&self) -> &Arc<Core> {
+        self.engine.0.anywhere().expect("it is taken by the drop alone")
     }
 
     /// Fetches one key: from the cache if it is there; otherwise from the provider, in one load shared with every other caller that wants
     /// it.
+    ///
+    /// On the dispatcher's thread of this very engine, that is, inside a removal listener or a progress function, nothing can wait for the
+    /// future: unless its result is there, it fails with [`super::ErrorKind::WouldDeadlock`]. Spawn a task there that awaits it.
     pub fn fetch<Q: KeyBytes + ?Sized>(&self, key: &Q) -> FetchFuture<V>
     where
         K: Borrow<Q>,
     {
-        FetchFuture::new(self.core().clone(), key.with_bytes(<[u8]>::to_vec), Ok(CallOptions::default()))
+        FetchFuture::new(self.core_anywhere().clone(), key.with_bytes(<[u8]>::to_vec), Ok(CallOptions::default()))
     }
 
     /// Like [`Tasks::fetch`], with the given options.
@@ -75,7 +91,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        FetchFuture::new(self.core().clone(), key.with_bytes(<[u8]>::to_vec), options.for_call(self.core().fetch_settings()))
+        let core = self.core_anywhere();
+        FetchFuture::new(core.clone(), key.with_bytes(<[u8]>::to_vec), options.for_call(core.fetch_settings()))
     }
 
     /// Fetches several keys; those that are missing are loaded together.
@@ -83,7 +100,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        BatchFuture::new(self.core().clone(), copied(keys), Ok(CallOptions::default()))
+        BatchFuture::new(self.core_anywhere().clone(), copied(keys), Ok(CallOptions::default()))
     }
 
     /// Like [`Tasks::fetch_all`], with the given options.
@@ -95,16 +112,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        BatchFuture::new(self.core().clone(), copied(keys), options.for_call(self.core().fetch_settings()))
+        let core = self.core_anywhere();
+        BatchFuture::new(core.clone(), copied(keys), options.for_call(core.fetch_settings()))
     }
 
-    /// Like [`Tasks::fetch`], but blocks the calling thread. Inside the provider or a callback it would wait for itself, so there it fails
-    /// with [`super::ErrorKind::WouldDeadlock`].
+    /// Like [`Tasks::fetch`], but blocks the calling thread. Inside the provider and every callback it fails with
+    /// [`super::ErrorKind::WouldDeadlock`], even if the value is cached, and also inside those of another engine: a thread that may be needed
+    /// for an answer must not wait for one. A provider that needs a value of another engine moves its request into a task that awaits
+    /// `fetch` of that engine and then answers, or waits for that future with an executor's `block_on`.
     pub fn fetch_wait<Q: KeyBytes + ?Sized>(&self, key: &Q) -> FetchResult<V>
     where
         K: Borrow<Q>,
     {
-        of_outcome(self.wait_for_one(Form::Each, key, self.core().fetch_settings().into())?)
+        of_outcome(self.wait_for_one(Form::Each, key, self.core()?.fetch_settings().into())?)
     }
 
     /// Like [`Tasks::fetch_wait`], with the given options.
@@ -132,7 +152,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        let outcomes = self.wait_for_all(&copied(keys), self.core().fetch_settings().into())?;
+        let outcomes = self.wait_for_all(&copied(keys), self.core()?.fetch_settings().into())?;
         Ok(outcomes.into_iter().map(of_outcome).collect())
     }
 
@@ -162,7 +182,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
 
     /// The settings of a fetch with these options.
     fn settings_with(&self, options: &FetchOptions) -> Result<Arc<FetchSettings>, FetchError> {
-        options.over(self.core().fetch_settings())
+        options.over(self.core()?.fetch_settings())
     }
 
     fn wait_for_one<Q: KeyBytes + ?Sized>(&self, form: Form, key: &Q, settings: CallSettings<'_>) -> Result<Outcome, FetchError> {
@@ -182,11 +202,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
         settings: CallSettings<'_>,
     ) -> Result<FetchAnswer, FetchError> {
-        if must_not_wait() {
-            return Err(FetchError::of(Status::ERR_REENTRANT));
-        }
+        may_wait()?;
         let call = FetchCall { form, settings, progress_step: 0, handle: None, at_once: true };
-        self.core().fetch_wait(keys, &call).map_err(FetchError::of)
+        self.core()?.fetch_wait(keys, &call).map_err(FetchError::of)
     }
 
     /// Reloads keys in the background. The cache keeps its current entries until the new ones are stored, also if a load fails. Only
@@ -195,7 +213,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.refresh_by(&copied(keys), self.core().refresh_settings())
+        self.refresh_by(&copied(keys), self.core()?.refresh_settings())
     }
 
     /// Like [`Tasks::refresh`], with the given options: for example an `urgency`, or retries. Fails with `read` = `cache_only` or
@@ -209,11 +227,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.refresh_by(&copied(keys), &options.over(self.core().refresh_settings())?)
+        self.refresh_by(&copied(keys), &options.over(self.core()?.refresh_settings())?)
     }
 
     fn refresh_by(&self, keys: &[Vec<u8>], settings: &Arc<FetchSettings>) -> Result<(), FetchError> {
-        self.core().refresh(keys.iter().map(Vec::as_slice), settings).map_err(FetchError::of)
+        if !settings.read.loads() || !settings.read.stores() {
+            let sentence = "a refresh loads and stores, which \"read\" = cache_only or no_store forbids: leave \"read\" out";
+            return Err(FetchError::with_text(Status::ERR_BAD_VALUE, sentence));
+        }
+        self.core()?.refresh(keys.iter().map(Vec::as_slice), settings).map_err(FetchError::of)
     }
 
     /// Invalidates keys that another process has changed: their entries are removed, and the answers of their loads in progress reach those
@@ -223,46 +245,92 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         K: Borrow<Q>,
     {
         let keys = copied(keys);
-        self.core().invalidate(keys.iter().map(Vec::as_slice), Outdated::Removed).map_err(FetchError::of)
+        self.core()?.invalidate(keys.iter().map(Vec::as_slice), Outdated::Removed).map_err(FetchError::of)
     }
 
     /// Invalidates all keys, for example because notices of changes may have been lost.
     pub fn invalidate_all(&self) -> Result<(), FetchError> {
-        self.core().invalidate_all(Outdated::Removed).map_err(FetchError::of)
+        self.core()?.invalidate_all(Outdated::Removed).map_err(FetchError::of)
     }
 
     /// Waits until the second tier has everything that was put, removed or cleared before this call, for at most `timeout` (`None`: without
     /// limit). Returns false if `timeout` passed first. Fails if some of these changes were given up. Inside the provider or a callback it
     /// fails with [`super::ErrorKind::WouldDeadlock`].
     pub fn sync_second_tier(&self, timeout: Option<Duration>) -> Result<bool, FetchError> {
-        if must_not_wait() {
-            return Err(FetchError::of(Status::ERR_REENTRANT));
-        }
-        self.core().sync_second_tier(timeout).map_err(FetchError::of)
+        may_wait()?;
+        self.core()?.sync_second_tier(timeout).map_err(FetchError::of)
     }
 
-    /// The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`).
+    /// The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`). In a forked child: closed.
     pub fn breaker_state(&self) -> BreakerState {
-        self.core().breaker_state()
+        self.core().map_or(BreakerState::Closed, |core| core.breaker_state())
     }
 
     /// Forces the circuit breaker open or closed, whatever the provider does, or returns it to automatic operation.
     pub fn force_breaker(&self, state: BreakerOverride) -> Result<(), FetchError> {
-        self.core().force_breaker(state).map_err(FetchError::of)
+        self.core()?.force_breaker(state).map_err(FetchError::of)
     }
 
     /// The engine's cache, for reading and writing.
     pub fn cache(&self) -> TypedCache<K, V> {
-        TypedCache::new(self.core().clone())
+        TypedCache::new(self.core_anywhere().clone())
     }
 
     /// Closes the engine, waits until the provider and callbacks have returned, and ends the engine's threads. From then on, calls through
     /// other handles fail with [`super::ErrorKind::Closed`]. Inside the provider or a callback it closes without waiting.
+    ///
+    /// Fetches in progress fail with [`super::ErrorKind::Closed`], and changes that wait for the second tier are lost. To keep them, call
+    /// [`Tasks::sync_second_tier`] before this, which waits for the changes and says whether some are lost, or [`Tasks::drain`] in its
+    /// place, which also lets fetches end.
     pub fn shut_down(self) {
+        let Ok(core) = self.core() else { return };
         if must_not_wait() {
-            self.core().close(None, None);
+            core.close(None, None);
         } else {
-            self.core().clone().free();
+            core.clone().free();
         }
     }
+
+    /// Like [`Tasks::shut_down`], but accepted work goes on for at most `limit` (`Duration::MAX`: without limit): fetches and refreshes in
+    /// progress end as usual, and changes that wait for the second tier are tried once. What is left after that fails with
+    /// [`super::ErrorKind::Closed`] or is lost. New calls are refused from the beginning. Inside the provider or a callback it returns at
+    /// once, and the engine ends when its work is done.
+    pub fn drain(self, limit: Duration) {
+        let Ok(core) = self.core() else { return };
+        let (notify, ended) = mpsc::channel();
+        let listener = DrainListener { _engine: self.engine.clone(), notify };
+        core.close(Some((limit != Duration::MAX).then_some(limit)), Some(Box::new(listener)));
+        if !must_not_wait() {
+            // The listener is called or dropped, in either case at the end.
+            let _ = ended.recv();
+            core.clone().free();
+        }
+    }
+}
+
+/// Keeps an engine until its drain has ended: dropping the last handle would cancel the rest.
+struct DrainListener {
+    _engine: Arc<OwnedEngine>,
+    notify: mpsc::Sender<()>,
+}
+
+impl CloseListener for DrainListener {
+    fn closed(self: Box<Self>) {
+        // Nobody listens if the drain does not wait.
+        let _ = self.notify.send(());
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// Refuses a call that waits, where nothing may wait.
+fn may_wait() -> Result<(), FetchError> {
+    if !must_not_wait() {
+        return Ok(());
+    }
+    let sentence =
+        "no call may wait inside the provider or a callback, not even for another engine: await `fetch` there, or answer the request later";
+    Err(FetchError::with_text(Status::ERR_REENTRANT, sentence))
 }

@@ -196,7 +196,6 @@ const ERRORS: &[(&[&str], &[&str])] = &[
             "ERR_CORRUPT",
             "ERR_TRUNCATED",
             "ERR_FILE_VERSION",
-            "ERR_FORKED",
         ],
     ),
     (&["bindings/go/native.go"], &["ERR_REENTRANT"]),

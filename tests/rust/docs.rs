@@ -417,7 +417,7 @@ const FEATURES: &[(&str, &str, &str)] = &[
     ("a validator of keys", "config_set_validator", ""),
     ("a listener of removals, with the cause", "config_set_removal_listener", "on_removal"),
     ("a listener of lookups", "config_set_record_listener", ""),
-    ("results as they settle, progress", "tasks_fetch_each", ""),
+    ("results as they settle, progress", "tasks_fetch_each", "on_progress"),
     ("replace if unchanged", "cache_compare_put", ""),
     ("take", "cache_take", "take"),
     ("touch", "cache_touch", "touch"),

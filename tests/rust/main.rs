@@ -39,6 +39,7 @@ mod second_tier_example;
 mod second_tier_model;
 mod task;
 mod typed;
+mod typed_faults;
 mod typed_fixture;
 mod typed_second_tier;
 mod withdrawn;

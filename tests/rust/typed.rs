@@ -313,11 +313,11 @@ fn r06_a_record_that_has_not_changed_keeps_its_value() {
             // Noted before the answer, because the answer lets the test go on.
             noted.lock().expect("no panic").push(held.map(|entry| (entry.value, entry.age)));
             if is_same {
-                assert!(request.not_modified(0, EntryTerms::default()));
+                assert!(request.not_modified(0, EntryTerms::default()).expect("terms in range"));
             } else {
-                assert!(!request.not_modified(0, EntryTerms::default()), "there is no entry to renew");
+                assert!(!request.not_modified(0, EntryTerms::default()).expect("terms in range"), "there is no entry to renew");
                 let terms = EntryTerms { version: "v1".to_owned(), tags: vec!["tag".to_owned()], ..EntryTerms::default() };
-                assert!(request.resolve_with(0, "answer".to_owned(), terms));
+                assert!(request.resolve_with(0, "answer".to_owned(), terms).expect("terms in range"));
             }
         })
         .build()
@@ -505,9 +505,12 @@ fn r01_r11_absences_and_extra_keys_have_terms_too() {
     let mut fetch = tasks.fetch(&1);
     assert!(is_pending(&mut fetch));
     let request = requests.recv().expect("a request");
-    assert!(!request.resolve_absent_with(0, refused()) && !request.supply_with(&2, 2, refused()));
-    assert!(request.supply_with(&2, 2, short("extra")) && request.supply_absent_with(&3, short("extra")) && request.supply_absent(&4));
-    assert!(request.resolve_absent_with(0, short("absent")));
+    let kind = |refused: Result<bool, FetchError>| refused.expect_err("the version is too long").kind();
+    assert_eq!([kind(request.resolve_absent_with(0, refused())), kind(request.supply_with(&2, 2, refused()))], [ErrorKind::BadSetting; 2]);
+    assert_eq!(kind(request.not_modified(0, refused())), ErrorKind::BadSetting);
+    let is_accepted = |answered: Result<bool, FetchError>| answered.expect("terms in range");
+    assert!(is_accepted(request.supply_with(&2, 2, short("extra"))) && is_accepted(request.supply_absent_with(&3, short("extra"))));
+    assert!(request.supply_absent(&4) && is_accepted(request.resolve_absent_with(0, short("absent"))));
     assert_eq!(block_on(fetch).expect("an absence"), None);
     cache.put_absent_with(&5, short("put")).expect("open");
     let states = |keys: &[u8]| keys.iter().map(|key| format!("{:?}", cache.peek(key))).collect::<Vec<_>>().join(" ");

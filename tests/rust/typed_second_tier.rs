@@ -212,3 +212,14 @@ fn t01_whatever_a_second_tier_does_wrong_is_a_miss() {
     tier.0.is_down.store(false, Ordering::SeqCst);
     eventually("what could not be written is written again", || tier.has_entry("y"));
 }
+
+#[test]
+fn t07_l05a_a_drain_writes_what_waits_for_the_second_tier() {
+    let (tier, loads) = (Memory::default(), Arc::default());
+    let a = engine(&tier, &loads, "a");
+    for number in 0..100 {
+        assert!(a.cache().put(&format!("k{number}"), "put".to_owned()).expect("an open engine"));
+    }
+    a.drain(Duration::MAX);
+    assert!((0..100).all(|number| tier.has_entry(&format!("k{number}"))));
+}

@@ -37,7 +37,7 @@ awk '$0 == "## Rust" { here = 1; next } /^## / { here = 0 } !here { next } /^```
 cargo run --quiet
 echo "ok - the program of docs/HOSTS.md, Rust"
 
-for module in scenarios typed typed_fixture typed_second_tier; do
+for module in scenarios typed typed_faults typed_fixture typed_second_tier; do
     cp "$tests/$module.rs" tests/typed/
     echo "mod $module;" >>tests/typed/main.rs
 done
