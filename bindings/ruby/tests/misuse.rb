@@ -539,8 +539,8 @@ scenario "s11a values that several threads replace or evict do not pile up" do
       end
     end
     Timeout.timeout(120) { writers.each(&:join) }
-    # Usually 1,140. If the thread that announces events gets no processor for a while, the queue looks empty, and 1,024 more may wait.
-    equal mosts.max < 6000, true, "#{mosts.max} objects, with 100 entries and #{one_key ? 'one key' : 'many keys'}"
+    # 100 are stored, and as many may wait; the others are those of calls and of the puts until the next look.
+    equal mosts.max < 400, true, "#{mosts.max} objects, with 100 entries and #{one_key ? 'one key' : 'many keys'}"
     tasks.close
   end
   tasks = Kvlight::Tasks.new(cache_capacity: 10_000) { {} }

@@ -22,9 +22,9 @@ module Kvlight
     # The maximum number of requests that the second tier can have at a time.
     attr_reader :max_tier_requests
 
-    # `unread` is told when the queue is empty. `tier` is an AttachedTier, or nil.
-    def initialize(settings, unread, tier = nil)
-      @unread = unread
+    # `tier` is an AttachedTier, or nil.
+    def initialize(settings, tier = nil)
+      @unread = Unread.new
       @lock = Mutex.new
       @state = :open
       @ended = Thread::Queue.new
@@ -59,14 +59,28 @@ module Kvlight
       end
     end
 
-    # Whether the pump has read every event. If not, it is running.
-    def queue_empty?
+    # Waits while too many events wait. Called before each put.
+    def await_pump
+      @unread.wait(self)
+    end
+
+    # How many events wait for the pump, which is running.
+    def waiting_events
       @lock.synchronize do
-        next true if @tasks.zero?
+        next 0 if @tasks.zero?
 
         ensure_pump
-        IO.select([@readable], nil, nil, 0).nil?
+        Native.kvl_queue_len(@queue)
       end
+    end
+
+    # The limit on the events that wait if more do, and otherwise nil.
+    def exceeded_limit
+      waiting = waiting_events
+      return if waiting <= 16
+
+      limit = Interrupts.off { use { |tasks| limit_of(tasks) } }
+      limit if waiting > limit
     end
 
     def open?
@@ -114,6 +128,15 @@ module Kvlight
     end
 
     private
+
+    # The number of entries for which there is room, between 16 and 1,024. With a limit on their cost, which the queue's events do not state, it is the
+    # number that there are.
+    def limit_of(tasks)
+      cache = Native.output { |out| Error.check(Native.kvl_tasks_cache(tasks, out)) }
+      (Native.kvl_cache_cost_limit(cache).negative? ? Native.kvl_cache_capacity(cache) : Native.kvl_cache_len(cache)).clamp(16, 1024)
+    ensure
+      Native.kvl_cache_release(cache) if cache
+    end
 
     # Raises an Error with the library's message if the settings contradict each other.
     def create(config)
@@ -179,9 +202,9 @@ module Kvlight
 
     def read_events
       loop do
-        held = @unread.held
         event = next_event
-        break @unread.empty(held) if event.nil?
+        @unread.note_read { Native.kvl_queue_len(@queue) }
+        break if event.nil?
 
         event.kind == EVENT_CLOSED ? finish : deliver(event)
       end
@@ -214,6 +237,7 @@ module Kvlight
       Error.check(Native.kvl_queue_free(@queue))
     ensure
       @queue = 0
+      @unread.finish
       @state = :ended
       @ended.close
       @workers.each(&:close)

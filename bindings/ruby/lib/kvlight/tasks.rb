@@ -101,7 +101,7 @@ module Kvlight
       key = key_of(key)
       if same_process?
         @backlog&.wait
-        @unread.wait { @engine.queue_empty? }
+        @engine.await_pump
       end
       Settings.with_terms(**terms) do |packed|
         with_value(value) { |handle| Error.check(in_cache { |cache| Native.kvl_cache_put(cache, key, key.bytesize, handle, packed) }) }
@@ -351,8 +351,7 @@ module Kvlight
     end
 
     def open(settings)
-      @unread = Unread.new
-      @engine = Engine.new(settings, @unread, @tier)
+      @engine = Engine.new(settings, @tier)
       # Whether a fetch without options starts with a lookup in the store.
       @reads_store_first = @engine.use { |tasks| Native.kvl_tasks_reads_store_first(tasks) != 0 }
       @providers = Workers.new("kvlight provider", @engine.max_requests)
@@ -393,11 +392,9 @@ module Kvlight
     # refused to create it.
     def register(object)
       id = @objects.put(object)
-      @unread.add
       Native.output { |out| Error.check(yield(id, out)) }
     rescue Error
       @objects.delete(id)
-      @unread.remove
       raise
     end
 
@@ -539,7 +536,6 @@ module Kvlight
 
     def drop(id)
       value = @objects.delete(id)
-      @unread.remove
       return if @dropped.nil? || value.is_a?(ProviderError)
 
       @backlog.add

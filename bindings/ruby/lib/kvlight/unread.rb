@@ -1,68 +1,58 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # The objects that the library has dropped and that the pump has not read of. A thread that puts objects waits while there are many, since several such
-  # threads are faster than the pump.
+  # Holds threads that put objects back while more events than a limit wait in the queue for the pump. Otherwise several threads could drop objects faster
+  # than the pump reads of them, without a limit.
   #
-  # Their number is not known, but the number of objects held has grown by it, and by the number of new entries, since the queue was empty.
+  # A thread that puts looks at the queue now and then. If it is too long, the thread waits until the pump has read half of the limit, and then continues:
+  # its next put looks again. The pump runs no code of the program, so that any thread may wait for it.
   class Unread
-    # By how many the objects held may have grown before a thread that puts waits.
-    LIMIT = 1024
+    # One of this many puts looks at the queue.
+    PUTS_PER_LOOK = 16
+
+    # How many seconds a thread waits at most: if the system has refused a thread for the pump, the next look asks for it again.
+    PATIENCE = 1
 
     def initialize
-      @added = 0
-      @removed = 0
-      @base = 0 # how many it held when the queue was last empty
-      @turns = 0 # how often the queue was found empty
+      @puts = 0
+      @exceeded = nil # the limit, while threads may wait: then each put looks at the queue, and the pump too
+      @has_ended = false
       @lock = Mutex.new
-      @changed = ConditionVariable.new
+      @caught_up = ConditionVariable.new
     end
 
-    # How many objects the library holds, as far as the pump has read.
-    def held
-      @added - @removed
-    end
+    # Called before each put. `engine` tells how long the queue is, and whether it is too long.
+    def wait(engine)
+      return unless @exceeded || ((@puts += 1) % PUTS_PER_LOOK).zero?
 
-    def add
-      @lock.synchronize { @added += 1 }
-    end
+      limit = @exceeded || engine.exceeded_limit
+      return unless limit
 
-    def remove
-      @lock.synchronize { @removed += 1 }
-    end
-
-    # Notes that the queue was empty after this many objects were held.
-    def empty(held)
       @lock.synchronize do
-        @base = held
-        @turns += 1
-        @changed.broadcast
+        @exceeded = limit
+        # The pump may have read the last event before it could see that: so this looks again.
+        @caught_up.wait(@lock, PATIENCE) if !@has_ended && engine.waiting_events > limit / 2
       end
     end
 
-    # Called before each put. The block says whether the queue is empty; otherwise the pump is to read it. The pump runs no code of the program, so that any
-    # thread may wait. Waits for one turn only: the next put waits for the next one.
-    def wait
-      removed = @removed
-      held = @added - removed
-      return if held - @base < LIMIT
+    # Lets the threads go if the pump, which has read from the queue, has caught up. The block returns how many events wait.
+    def note_read
+      limit = @exceeded
+      release if limit && yield <= limit / 2
+    end
 
-      turns = @turns
-      # The queue also looks empty while the thread that has put the first event into it has not announced that yet.
-      if yield && !pause(turns) && yield
-        empty(held) if removed == @removed # otherwise fewer are held, and the pump says so
-        return
-      end
-      @lock.synchronize { @changed.wait(@lock) if turns == @turns }
+    # Lets all threads go, for ever: nothing reads the queue any more.
+    def finish
+      @has_ended = true
+      release
     end
 
     private
 
-    # Gives other threads a millisecond. Returns whether the queue was found empty meanwhile.
-    def pause(turns)
+    def release
       @lock.synchronize do
-        @changed.wait(@lock, 0.001) if turns == @turns
-        turns != @turns
+        @exceeded = nil
+        @caught_up.broadcast
       end
     end
   end
