@@ -144,7 +144,8 @@ impl HostQueue {
         self.deliveries.len() + usize::from(self.begun.lock().is_some())
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether nothing is waiting.
+    pub fn is_empty(&self) -> bool {
         self.deliveries.is_empty() && self.begun.lock().is_none()
     }
 
