@@ -250,35 +250,38 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Waits, if too many values that the library has dropped are still to be read from the queue. Called before a write, outside the
-        /// gate, for which the pump may wait. In the program's functions this does not wait.</summary>
-        internal void AwaitDrops()
+        /// <summary>Waits while too many events wait. Called before each write, outside the gate, for which the pump may wait. In the program's functions
+        /// it does not wait.</summary>
+        internal void AwaitPump()
         {
-            if (backlog.IsFull && Callbacks == 0 && lent == 0 && Thread.CurrentThread != pump)
-                backlog.Await(() => isOpen);
+            if (backlog.IsToLook() && Callbacks == 0 && lent == 0 && Thread.CurrentThread != pump)
+                backlog.Await(IsLimitExceeded);
         }
 
-        /// <summary>Counts a value that may be dropped, and puts a mark into the queue now and then. Called inside the gate.</summary>
-        private void Count(long cost)
+        /// <summary>Whether more events wait than the limit: the number of entries for which there is room, between 16 and 1,024. With a limit on their
+        /// cost, which the queue's events do not state, it is the number that there are.</summary>
+        private bool IsLimitExceeded()
         {
-            if (!backlog.IsDue(cost) || !backlog.Begin(NativeApi.kvl_cache_capacity(Cache), NativeApi.kvl_cache_cost_limit(Cache)))
-                return;
-            long number = Objects.Add(Backlog.Mark);
-            IntPtr mark;
-            if (NativeApi.kvl_value_new_object_on(Queue, (IntPtr)number, 0, IntPtr.Zero, &mark) < 0)
+            if (!isOpen || !gate.Enter())
+                return false;
+            try
             {
-                Objects.Remove(number);
-                backlog.End();
-                return;
+                long waiting = NativeApi.kvl_queue_len(Queue);
+                if (waiting <= 16)
+                    return false;
+                long limit = NativeApi.kvl_cache_cost_limit(Cache) < 0 ? NativeApi.kvl_cache_capacity(Cache) : NativeApi.kvl_cache_len(Cache);
+                return waiting > Math.Max(16, Math.Min(1024, limit));
             }
-            NativeApi.kvl_value_release(mark);
+            finally
+            {
+                gate.Leave();
+            }
         }
 
         /// <summary>Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the library dropped
         /// it.</summary>
         internal IntPtr NewValue(object value, long cost)
         {
-            Count(cost);
             if (value == null)
                 return NativeApi.kvl_value_null();
             if (holds != null)
@@ -329,7 +332,6 @@ namespace Kvlight
             byte[] message = Encoding.UTF8.GetBytes(Lend(() => MessageOf(exception)));
             uint flags = exception is PermanentException ? (uint)NativeApi.ERROR_F_PERMANENT : 0;
             flags |= exception is GoneException ? (uint)NativeApi.ERROR_F_NO_STALE : 0;
-            Count(0);
             long number = Objects.Add(Raised.Of(exception));
             IntPtr made;
             fixed (byte* text = message)
@@ -487,12 +489,15 @@ namespace Kvlight
         private void ReadQueue()
         {
             byte* memory = stackalloc byte[NativeApi.Event.SIZE];
+            bool isIdle = false;
             for (;;)
             {
                 if (isAbandoned)
                     return;
-                int status = NativeApi.kvl_queue_next(Queue, isEnding ? 0 : NativeApi.FOREVER, memory, NativeApi.Event.SIZE);
-                if (status == NativeApi.OK)
+                int status = NativeApi.kvl_queue_next(Queue, isIdle && !isEnding ? NativeApi.FOREVER : 0, memory, NativeApi.Event.SIZE);
+                backlog.NoteRead();
+                isIdle = status != NativeApi.OK;
+                if (!isIdle)
                 {
                     Handle(memory);
                     Erase();
@@ -501,6 +506,8 @@ namespace Kvlight
                     break;
                 else if (Tasks == IntPtr.Zero && !isOpen)
                     Free();
+                else
+                    Thread.Yield(); // Writers that can run now fill the queue again, so that the pump need not sleep and be woken.
             }
             if (NativeApi.kvl_queue_free(Queue) < 0)
                 NativeApi.kvl_queue_dispose(Queue); // An iterator holds the cache, which still refers to the queue.
@@ -563,9 +570,7 @@ namespace Kvlight
                         break;
                     case NativeApi.EVENT_DROP:
                         object dropped = Objects.Remove(id);
-                        if (dropped == Backlog.Mark)
-                            backlog.End();
-                        else if (dropped != null && !(dropped is Raised) && LosesLastNumber(dropped) && owner.TryGetTarget(out IOwner holder))
+                        if (dropped != null && !(dropped is Raised) && LosesLastNumber(dropped) && owner.TryGetTarget(out IOwner holder))
                             holder.Drop(dropped);
                         break;
                     case NativeApi.EVENT_REMOVAL:

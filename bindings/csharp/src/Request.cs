@@ -303,7 +303,7 @@ namespace Kvlight
 
         private bool Answer(V value, long cost, Terms terms, Func<IntPtr, IntPtr, IntPtr, int> answer)
         {
-            tasks.Engine.AwaitDrops();
+            tasks.Engine.AwaitPump();
             tasks.Engine.Enter();
             try
             {
@@ -327,7 +327,7 @@ namespace Kvlight
         {
             if (error == null)
                 throw new ArgumentNullException(nameof(error));
-            tasks.Engine.AwaitDrops();
+            tasks.Engine.AwaitPump();
             tasks.Engine.Enter();
             try
             {

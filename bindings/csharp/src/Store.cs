@@ -107,7 +107,7 @@ namespace Kvlight
         public bool Put(K key, V value, Terms terms = null)
         {
             long stated = CostOf(value, terms);
-            Engine.AwaitDrops();
+            Engine.AwaitPump();
             return OnKey(key, (cache, at, length) =>
             {
                 IntPtr made = Engine.NewValue(value, stated);
@@ -130,7 +130,7 @@ namespace Kvlight
         public bool Replace(K key, V expected, V value)
         {
             long stated = CostOf(value, null);
-            Engine.AwaitDrops();
+            Engine.AwaitPump();
             return OnKey(key, (cache, at, length) =>
             {
                 IntPtr old = IntPtr.Zero;

@@ -48,7 +48,7 @@ namespace Kvlight
                 if (failure != null)
                     return IntPtr.Zero;
                 if (!isSave)
-                    store.Engine.AwaitDrops();
+                    store.Engine.AwaitPump();
                 try
                 {
                     return Engine.Lend(() => conversion(entry));
