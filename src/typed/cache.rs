@@ -233,7 +233,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         K: Borrow<Q>,
     {
         let touched = with_key(key, |key| self.cache.get()?.touch(key, ttl.map(ttl_of)));
-        touched.map(|status| status == Status::OK).map_err(FetchError::of)
+        touched.map(|status| status == Status::OK).map_err(|status| match status {
+            Status::ERR_BAD_VALUE => FetchError::with_text(status, "a TTL of 0 stores nothing: state a longer one, or call `remove`"),
+            _ => FetchError::of(status),
+        })
     }
 
     /// Removes all entries with a tag, and returns their number. Loads in progress do not store an answer that has the tag.

@@ -31,10 +31,9 @@ pub struct StaleEntry<V> {
 /// Keys for the provider to answer: each separately, in any order, now or later, on any thread. Dropping the request finishes it: keys
 /// without an answer then fail with [`super::ErrorKind::Unanswered`].
 ///
-/// Each answering method returns whether the answer was accepted. It is refused if the key has an answer already, or if nobody waits for it
-/// any more. A value that comes after the attempt's timeout still answers those who wait, for example for a retry; if nobody does, it
-/// answers nobody, but is stored unless something newer was. Methods that take [`EntryTerms`] fail if a term is out of range, and the key
-/// is then still without an answer.
+/// Each answering method returns whether the answer came in time: false if the key has an answer already, or if the attempt has ended, for
+/// example by its timeout. A value that comes late still answers those who wait for a retry of the key, and is stored unless something newer
+/// was. Methods that take [`EntryTerms`] fail if a term is out of range, and the key is then still without an answer.
 ///
 /// In a forked child, a request from before the fork has no keys, and answers are refused.
 pub struct LoadRequest<K: CacheKey, V> {

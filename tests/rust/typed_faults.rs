@@ -128,6 +128,7 @@ fn l09_a_refusal_names_what_is_wrong_and_what_to_do() {
         let refused = sentence(tasks.cache().put_with(&1, 1_u32, terms));
         assert!(refused.contains(named), "{refused}");
     }
+    assert!(sentence(tasks.cache().touch(&1, Some(Duration::ZERO))).contains("TTL"));
 }
 
 #[test]
@@ -335,6 +336,6 @@ fn f10_a_late_value_answers_those_who_wait_for_the_retry() {
     assert!(is_pending(&mut fetch));
     let request = requests.recv().expect("a request");
     clock.advance(10);
-    request.resolve(0, 7_u32);
+    assert!(!request.resolve(0, 7_u32), "the attempt has ended");
     assert_eq!(block_on(fetch).expect("the late value").as_deref(), Some(&7));
 }
