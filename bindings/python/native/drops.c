@@ -49,7 +49,7 @@ void drops_release_objects(DropStack *drops)
     while (box) {
         Box *next = box->next;
         Py_DECREF(box->object);
-        Py_XDECREF(box->traceback);
+        Py_XDECREF(box->origin);
         free(box);
         drops_release(drops);
         box = next;

@@ -382,6 +382,7 @@ static PyMethodDef engine_methods[] = {
     {"_fetch_on_loop", (PyCFunction)(void (*)(void))engine_fetch_on_loop, METH_FASTCALL, NULL},
     {"_fetch_all", (PyCFunction)engine_fetch_all, METH_VARARGS, NULL},
     {"_fetch_each", (PyCFunction)engine_fetch_each, METH_VARARGS, NULL},
+    {"_raw_keys", (PyCFunction)engine_raw_keys, METH_O, NULL},
     {"_refresh", (PyCFunction)engine_refresh, METH_VARARGS, NULL},
     {"_invalidate", (PyCFunction)engine_invalidate, METH_VARARGS, NULL},
     {"_unfinished_requests", (PyCFunction)engine_unfinished_requests, METH_NOARGS, NULL},

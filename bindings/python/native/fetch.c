@@ -326,6 +326,24 @@ PyObject *engine_fetch_each(Engine *self, PyObject *args)
     return outcome;
 }
 
+/* _raw_keys(keys): the bytes of the keys. */
+PyObject *engine_raw_keys(Engine *self, PyObject *list)
+{
+    Keys keys;
+    if (!store_check_open(&self->store) || keys_encode(self, list, &keys) < 0)
+        return NULL;
+    PyObject *raw = PyList_New((Py_ssize_t)keys.n);
+    for (size_t i = 0; raw && i < keys.n; i++) {
+        PyObject *bytes = PyBytes_FromStringAndSize((const char *)keys.slices[i].data, (Py_ssize_t)keys.slices[i].len);
+        if (bytes)
+            PyList_SetItem(raw, (Py_ssize_t)i, bytes);
+        else
+            Py_CLEAR(raw);
+    }
+    keys_end(&keys);
+    return raw;
+}
+
 PyObject *engine_refresh(Engine *self, PyObject *args)
 {
     PyObject *list, *settings;

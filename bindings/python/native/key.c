@@ -136,6 +136,13 @@ static int add_key(State *state, PyObject *key, Bytes *into)
         Py_XDECREF(bytes);
         return failed;
     }
+    if (PyUnicode_Check(key) || PyLong_Check(key) || PyBytes_Check(key) || PyTuple_Check(key) || PyFloat_Check(key)) {
+        PyErr_Format(PyExc_TypeError,
+                     "a key is an int, str, bytes, float, bool, None, UUID or a tuple of those; subclasses such as %R are refused, since the provider would "
+                     "not get them back: convert the key, or use encode= and decode=",
+                     Py_TYPE(key));
+        return -1;
+    }
     PyErr_Format(PyExc_TypeError,
                  "a key is an int, str, bytes, float, bool, None, UUID or a tuple of those, not %R; keys of other types need encode= and decode=",
                  Py_TYPE(key));

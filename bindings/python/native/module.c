@@ -54,22 +54,53 @@ PyObject *raise_error(State *state, kvl_status_t status, const kvl_error_t *erro
     return NULL;
 }
 
-PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error)
+void restore_context(PyObject *exception, PyObject *origin)
 {
+    PyObject *context = PyTuple_GetItem(origin, 1);
+    if (context == Py_None)
+        context = NULL;
+    Py_XINCREF(context);
+    PyException_SetContext(exception, context); /* takes the reference */
+}
+
+/* Also its traceback, which each raise lengthens. */
+static void restore_origin(PyObject *exception, PyObject *origin)
+{
+    if (PyException_SetTraceback(exception, PyTuple_GetItem(origin, 0)) < 0)
+        PyErr_Clear();
+    restore_context(exception, origin);
+}
+
+void raise_for_caller(PyObject *exception, PyObject *origin)
+{
+    if (origin)
+        restore_origin(exception, origin);
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception); /* the exception that the caller handles becomes its __context__ */
+    if (origin)
+        restore_context(exception, origin);
+}
+
+PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error, PyObject **out_origin)
+{
+    *out_origin = NULL;
     Box *box = error ? kvl_error_object(error) : NULL;
     const kvl_error_t *cause = kvl_error_cause(error);
     if (!box) {
         PyObject *exception = PyObject_CallFunction(state->failure, "is", (int)status, error ? kvl_error_message(error) : kvl_status_message(status));
-        PyObject *cause_exception = exception && cause ? exception_of(state, kvl_error_status(cause), cause) : NULL;
+        PyObject *origin = NULL;
+        PyObject *cause_exception = exception && cause ? exception_of(state, kvl_error_status(cause), cause, &origin) : NULL;
+        Py_XDECREF(origin);
         if (cause_exception)
             PyException_SetCause(exception, cause_exception); /* takes the reference */
         else if (exception && cause)
             PyErr_Clear();
         return exception;
     }
-    /* Each raise lengthens the traceback, so it is reset. */
-    if (PyException_SetTraceback(box->object, box->traceback ? box->traceback : Py_None) < 0)
-        PyErr_Clear();
+    if (box->origin) {
+        restore_origin(box->object, box->origin);
+        Py_INCREF(box->origin);
+        *out_origin = box->origin;
+    }
     Py_INCREF(box->object);
     return box->object;
 }
@@ -126,7 +157,12 @@ kvl_error_t *error_of(State *state, PyObject *exception)
     kvl_error_t *error = NULL;
     Box *box = box_new(state->drops, delivered);
     if (box) {
-        box->traceback = PyException_GetTraceback(delivered);
+        PyObject *traceback = PyException_GetTraceback(delivered), *context = PyException_GetContext(delivered);
+        box->origin = PyTuple_Pack(2, traceback ? traceback : Py_None, context ? context : Py_None);
+        if (!box->origin)
+            PyErr_Clear();
+        Py_XDECREF(traceback);
+        Py_XDECREF(context);
         uint32_t flags = PyErr_GivenExceptionMatches(delivered, state->permanent) ? KVL_ERROR_F_PERMANENT : 0;
         if (PyErr_GivenExceptionMatches(delivered, state->gone))
             flags |= KVL_ERROR_F_NO_STALE;
@@ -201,6 +237,16 @@ static int write_settings(State *state, Settings *into, PyObject *settings)
         PyObject *known = PyDict_GetItemWithError(state->setting_names, argument);
         if (!known && PyErr_Occurred())
             return -1;
+        if (PyBool_Check(value) || PyUnicode_Check(value)) {
+            int is_number = PySet_Contains(state->numbers, argument);
+            PyObject *message = is_number > 0 ? PyUnicode_FromFormat("\"%U\" takes a number, not %R", argument, value) : NULL;
+            const char *text = message ? PyUnicode_AsUTF8AndSize(message, NULL) : NULL;
+            if (text)
+                raise_status(state, KVL_ERR_BAD_VALUE, text);
+            Py_XDECREF(message);
+            if (is_number)
+                return -1;
+        }
         const char *name = characters_of(state, known ? known : argument, "the name of a setting");
         if (!name || write_setting(state, into, name, value) < 0)
             return -1;
@@ -302,7 +348,8 @@ static int execute(PyObject *module)
     state->answer = state->retry_after ? import_attribute(within, "_answer", "Answer") : NULL;
     state->not_modified = state->answer ? import_attribute(within, "_answer", "NotModified") : NULL;
     state->setting_names = state->not_modified ? import_attribute(within, "_api", "NAMES") : NULL;
-    state->uuid = state->setting_names ? import_attribute(NULL, "uuid", "UUID") : NULL;
+    state->numbers = state->setting_names ? import_attribute(within, "_settings", "NUMBERS") : NULL;
+    state->uuid = state->numbers ? import_attribute(NULL, "uuid", "UUID") : NULL;
     state->allocate_lock = state->uuid ? import_attribute(NULL, "_thread", "allocate_lock") : NULL;
     state->get_running_loop = state->allocate_lock ? import_attribute(NULL, "asyncio", "get_running_loop") : NULL;
     state->invalid_state = state->get_running_loop ? import_attribute(NULL, "asyncio", "InvalidStateError") : NULL;
@@ -333,7 +380,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
                        (PyObject *)state->request_type, (PyObject *)state->tier_request_type, (PyObject *)state->redis_type,
                        (PyObject *)state->pump_type, (PyObject *)state->clock_type,
                        (PyObject *)state->entries_type, state->failure, state->permanent, state->gone, state->retry_after, state->answer,
-                       state->not_modified, state->setting_names, state->uuid, state->allocate_lock,
+                       state->not_modified, state->setting_names, state->numbers, state->uuid, state->allocate_lock,
                        state->get_running_loop, state->invalid_state};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         Py_VISIT(all[i]);
@@ -349,7 +396,7 @@ static int clear(PyObject *module)
                         (PyObject **)&state->request_type, (PyObject **)&state->tier_request_type, (PyObject **)&state->redis_type,
                         (PyObject **)&state->pump_type, (PyObject **)&state->clock_type,
                         (PyObject **)&state->entries_type, &state->failure, &state->permanent, &state->gone, &state->retry_after, &state->answer,
-                        &state->not_modified, &state->setting_names, &state->uuid, &state->allocate_lock,
+                        &state->not_modified, &state->setting_names, &state->numbers, &state->uuid, &state->allocate_lock,
                         &state->get_running_loop, &state->invalid_state};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         Py_CLEAR(*all[i]);

@@ -36,7 +36,7 @@ typedef struct DropStack {
 /* A box around an object. What the library holds is the address of the box. */
 struct Box {
     PyObject *object;
-    PyObject *traceback; /* of an exception: its traceback when it was first raised; otherwise NULL */
+    PyObject *origin; /* of an exception: its traceback and its __context__ as the provider left them, a tuple; otherwise NULL */
     DropStack *drops;
     Box *next;
 };
@@ -89,6 +89,7 @@ typedef struct {
     PyObject *permanent, *gone, *retry_after; /* kvlight.Permanent, Gone and RetryAfter */
     PyObject *answer, *not_modified; /* kvlight.Answer and NotModified */
     PyObject *setting_names; /* a dict from keyword arguments to the library's names */
+    PyObject *numbers;       /* a set of those whose settings are numbers */
     PyObject *uuid, *allocate_lock, *get_running_loop, *invalid_state;
 #define X(name) PyObject *s_##name;
     NAMES(X)
@@ -100,8 +101,13 @@ State *state_of_type(PyTypeObject *type, PyObject **module);
 PyObject *raise_status(State *state, kvl_status_t status, const char *message);
 /* Like raise_status(), with the message of `error`, which may be NULL, and for KVL_ERR_IO its errno. */
 PyObject *raise_error(State *state, kvl_status_t status, const kvl_error_t *error);
-/* Returns a new reference to the exception for an error of the library, with the traceback that it had when it was first raised. */
-PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error);
+/* Returns a new reference to the exception for an error of the library. One of the provider, which callers share, has its traceback and its
+ * __context__ as the provider left them; these are in *out_origin, a new reference, or NULL for an exception that nobody shares. */
+PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error, PyObject **out_origin);
+/* Gives a shared exception the __context__ that it had when the provider had raised it, without that of a caller who has raised it. */
+void restore_context(PyObject *exception, PyObject *origin);
+/* Raises the exception of one caller. `origin` may be NULL. */
+void raise_for_caller(PyObject *exception, PyObject *origin);
 /* Creates an error that carries an exception; NULL with an exception set on failure. */
 kvl_error_t *error_of(State *state, PyObject *exception);
 /* Clears the current exception and returns it, with its traceback. */
@@ -200,6 +206,7 @@ struct Waiter {
     PyObject *target;   /* a future, a lock that is held until the outcome is there, or a function for each outcome */
     PyObject *progress; /* the program's function, or NULL */
     PyObject *outcome, *error; /* what the fetch ended with: a value or a list, or else an exception */
+    PyObject *origin;          /* of an exception that callers share: see Box; otherwise NULL */
 };
 
 /* A request to the provider (request.c). */
@@ -280,6 +287,7 @@ PyObject *engine_fetch(Engine *self, PyObject *const *args, Py_ssize_t n);
 PyObject *engine_fetch_on_loop(Engine *self, PyObject *const *args, Py_ssize_t n);
 PyObject *engine_fetch_all(Engine *self, PyObject *args);
 PyObject *engine_fetch_each(Engine *self, PyObject *args);
+PyObject *engine_raw_keys(Engine *self, PyObject *list);
 PyObject *engine_refresh(Engine *self, PyObject *args);
 PyObject *engine_invalidate(Engine *self, PyObject *args);
 

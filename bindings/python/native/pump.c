@@ -155,6 +155,15 @@ static void free_queue(Pump *self)
         CALL_LIBRARY(self->state->drops, kvl_queue_dispose(queue));
 }
 
+/* Cancels the coroutines that still load keys for an engine that has ended. */
+static void cancel_requests(Pump *self)
+{
+    PyObject *requests = self->requests ? PyDict_Values(self->requests) : NULL;
+    for (Py_ssize_t i = 0; requests && i < PyList_Size(requests); i++)
+        request_cancelled((Request *)PyList_GetItem(requests, i));
+    Py_XDECREF(requests);
+}
+
 /* Stops the loop from watching the queue's descriptor, handles the remaining events and frees the queue. Called on the loop's thread, or while no loop
  * runs. */
 void pump_finish(Pump *self)
@@ -166,10 +175,9 @@ void pump_finish(Pump *self)
         PyObject *fd = PyLong_FromLong(self->fd);
         unraisable((PyObject *)self, fd ? PyObject_CallMethodObjArgs(self->loop, self->state->s_remove_reader, fd, NULL) : NULL);
         Py_XDECREF(fd);
-        PyObject *requests = self->requests ? PyDict_Values(self->requests) : NULL;
-        for (Py_ssize_t i = 0; requests && i < PyList_Size(requests); i++)
-            request_cancelled((Request *)PyList_GetItem(requests, i));
-        Py_XDECREF(requests);
+        cancel_requests(self);
+    } else if (!self->loop) {
+        cancel_requests(self);
     }
     Py_CLEAR(self->requests);
     if (pump_drain(self, SIZE_MAX) < 0)

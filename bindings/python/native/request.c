@@ -46,6 +46,7 @@ static void detach(Request *self)
         CALL_LIBRARY(self->state->drops, kvl_request_release(handle));
     if (engine && engine->requests && PyDict_DelItem(engine->requests, self->number) < 0)
         PyErr_Clear();
+    Py_CLEAR(self->task); /* what it has raised refers to this request */
 }
 
 void request_cancelled(Request *self)
@@ -409,6 +410,42 @@ static PyObject *request_keys(Request *self, void *unused)
     return self->keys;
 }
 
+/* The bytes of the keys; empty once the request is finished. */
+static PyObject *request_raw_keys(Request *self, void *unused)
+{
+    (void)unused;
+    size_t n = self->handle ? kvl_request_len(self->handle) : 0;
+    const kvl_slice_t *keys = self->handle ? kvl_request_keys(self->handle) : NULL;
+    PyObject *list = PyList_New((Py_ssize_t)n);
+    for (size_t i = 0; list && i < n; i++) {
+        PyObject *bytes = PyBytes_FromStringAndSize((const char *)keys[i].data, (Py_ssize_t)keys[i].len);
+        if (bytes)
+            PyList_SetItem(list, (Py_ssize_t)i, bytes);
+        else
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* Whether keys of the request are equal in Python, as 1 and True are, so that no mapping can hold an answer for each of them. */
+static PyObject *request_has_equal_keys(Request *self, void *unused)
+{
+    (void)unused;
+    Py_ssize_t n = PyList_Size(self->keys);
+    PyTypeObject *type = n ? Py_TYPE(PyList_GetItem(self->keys, 0)) : NULL;
+    bool may_be = type == &PyTuple_Type || (self->engine && self->engine->store.decode);
+    for (Py_ssize_t i = 1; i < n && !may_be; i++)
+        may_be = Py_TYPE(PyList_GetItem(self->keys, i)) != type;
+    if (n < 2 || !may_be) /* different keys of one type of our own are never equal */
+        Py_RETURN_FALSE;
+    PyObject *different = PySet_New(self->keys);
+    if (!different)
+        PyErr_Clear(); /* a key without a hash is in no mapping */
+    bool has_equal = different && PySet_Size(different) < n;
+    Py_XDECREF(different);
+    return PyBool_FromLong(has_equal);
+}
+
 static PyObject *request_task(Request *self, void *unused)
 {
     (void)unused;
@@ -464,6 +501,8 @@ static PyMethodDef request_methods[] = {
 };
 static PyGetSetDef request_getset[] = {
     {"keys", (getter)request_keys, NULL, NULL, NULL},
+    {"raw_keys", (getter)request_raw_keys, NULL, NULL, NULL},
+    {"has_equal_keys", (getter)request_has_equal_keys, NULL, NULL, NULL},
     {"task", (getter)request_task, (setter)request_set_task, NULL, NULL},
     {0},
 };

@@ -140,7 +140,16 @@ uint64_t cost_of(PyObject *function, PyObject *value, bool *failed)
     if (!function)
         return 0;
     PyObject *cost = PyObject_CallFunctionObjArgs(function, value, NULL);
-    unsigned long long number = cost ? PyLong_AsUnsignedLongLong(cost) : 0;
+    unsigned long long number = 0;
+    if (cost && !PyLong_Check(cost)) {
+        PyErr_Format(PyExc_TypeError, "cost= must return an int, the bytes that the value costs, not %R", cost);
+    } else if (cost) {
+        number = PyLong_AsUnsignedLongLong(cost);
+        if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_OverflowError)) {
+            PyErr_Clear();
+            PyErr_Format(PyExc_OverflowError, "cost= must return an int from 0 to 2**64 - 1, not %R", cost);
+        }
+    }
     Py_XDECREF(cost);
     *failed = PyErr_Occurred() != NULL;
     return number;
@@ -223,7 +232,16 @@ static int store_contains(Store *self, PyObject *object)
     return status < 0 ? -1 : status != KVL_MISS;
 }
 
-static Py_ssize_t store_len(Store *self) { return store_check_open(self) ? (Py_ssize_t)kvl_cache_len(self->cache) : -1; }
+static Py_ssize_t store_len(Store *self)
+{
+    if (!store_check_open(self))
+        return -1;
+    size_t len = kvl_cache_len(self->cache);
+    kvl_status_t status = len ? KVL_OK : kvl_cache_contains(self->cache, NULL, 0); /* 0 is also the length in the child of a fork */
+    if (status < 0)
+        raise_status(self->state, status, NULL);
+    return status < 0 ? -1 : (Py_ssize_t)len;
+}
 
 static PyObject *store_put(Store *self, PyObject *args, PyObject *kwargs)
 {
@@ -294,6 +312,8 @@ static PyObject *store_touch(Store *self, PyObject *args, PyObject *kwargs)
     kvl_status_t status;
     CALL_LIBRARY(self->state->drops, status = kvl_cache_touch(self->cache, key.data, key.len, ttl_ms));
     bytes_end(&key);
+    if (status == KVL_ERR_BAD_VALUE)
+        return raise_status(self->state, status, "touch() takes a ttl_ms above 0, -1 for never, or -2 for the TTL of the settings if that is not 0; remove() ends an entry");
     return status < 0 ? raise_status(self->state, status, NULL) : PyBool_FromLong(status == KVL_OK);
 }
 

@@ -68,11 +68,12 @@ static int deliver(Waiter *waiter)
 }
 
 /* The object, None or the exception that a result stands for: a new reference, or NULL with an exception set. */
-static PyObject *outcome_of(State *state, const kvl_result_t *result, bool *failed)
+static PyObject *outcome_of(State *state, const kvl_result_t *result, bool *failed, PyObject **out_origin)
 {
+    *out_origin = NULL;
     *failed = result->status != KVL_VALUE && result->status != KVL_NULL;
     if (*failed)
-        return exception_of(state, result->status, result->error);
+        return exception_of(state, result->status, result->error, out_origin);
     if (result->status == KVL_VALUE)
         return box_content(result->object);
     Py_INCREF(Py_None);
@@ -82,7 +83,9 @@ static PyObject *outcome_of(State *state, const kvl_result_t *result, bool *fail
 int waiter_deliver_result(Waiter *waiter, const kvl_result_t *result)
 {
     bool failed;
-    PyObject *outcome = outcome_of(waiter->engine->store.state, result, &failed);
+    PyObject *origin, *outcome = outcome_of(waiter->engine->store.state, result, &failed, &origin);
+    if (!outcome || (waiter->wait == WAITS_FOR_EACH && waiter->target))
+        Py_CLEAR(origin);
     if (!outcome)
         return -1;
     if (waiter->wait == WAITS_FOR_EACH && waiter->target) {
@@ -91,6 +94,7 @@ int waiter_deliver_result(Waiter *waiter, const kvl_result_t *result)
         return call_result ? 0 : -1;
     }
     *(failed ? &waiter->error : &waiter->outcome) = outcome;
+    waiter->origin = origin;
     return deliver(waiter);
 }
 
@@ -109,7 +113,7 @@ static int deliver_taken(State *state, Outcome *taken)
     if (taken->status == KVL_VALUE || taken->status == KVL_NULL) {
         waiter->outcome = taken->object ? taken->object : Py_None;
         Py_INCREF(waiter->outcome);
-    } else if (!(waiter->error = exception_of(state, taken->status, taken->error))) {
+    } else if (!(waiter->error = exception_of(state, taken->status, taken->error, &waiter->origin))) {
         return -1;
     }
     return deliver(waiter);
@@ -142,14 +146,15 @@ int outcomes_deliver(State *state, Outcomes *taken)
 /* The details of a key: status, value, exception, source, attempts, age, remaining TTL, whether it is stale. */
 static PyObject *result_of(State *state, const kvl_result_t *result)
 {
-    PyObject *value = Py_None, *error = Py_None;
+    PyObject *value = Py_None, *error = Py_None, *origin = NULL;
     if (result->status == KVL_VALUE)
         value = ((Box *)result->object)->object;
     Py_INCREF(value);
     if (result->error)
-        error = exception_of(state, kvl_error_status(result->error), result->error);
+        error = exception_of(state, kvl_error_status(result->error), result->error, &origin);
     else
         Py_INCREF(error);
+    Py_XDECREF(origin);
     if (!error) {
         Py_DECREF(value);
         return NULL;
@@ -158,8 +163,8 @@ static PyObject *result_of(State *state, const kvl_result_t *result)
                          (long long)result->age_ms, (long long)result->ttl_left_ms, result->flags & KVL_F_STALE ? Py_True : Py_False);
 }
 
-/* The outcomes in the order of the keys. With FORM_VALUES, returns NULL with the first failure in *out_error. */
-static PyObject *outcomes_of(State *state, const kvl_results_t *results, OutcomeForm form, PyObject **out_error)
+/* The outcomes in the order of the keys. With FORM_VALUES, returns NULL with the first failure in *out_error and its origin in *out_origin. */
+static PyObject *outcomes_of(State *state, const kvl_results_t *results, OutcomeForm form, PyObject **out_error, PyObject **out_origin)
 {
     size_t stride, n = kvl_results_len(results);
     const char *at = (const char *)kvl_results_array(results, &stride);
@@ -167,12 +172,14 @@ static PyObject *outcomes_of(State *state, const kvl_results_t *results, Outcome
     for (size_t i = 0; list && i < n; i++, at += stride) {
         bool failed = false;
         const kvl_result_t *result = (const kvl_result_t *)at;
-        PyObject *outcome = form == FORM_RESULTS ? result_of(state, result) : outcome_of(state, result, &failed);
+        PyObject *origin = NULL, *outcome = form == FORM_RESULTS ? result_of(state, result) : outcome_of(state, result, &failed, &origin);
         if (form == FORM_VALUES && failed && outcome) {
             Py_DECREF(list);
             *out_error = outcome;
+            *out_origin = origin;
             return NULL;
         }
+        Py_XDECREF(origin);
         if (outcome)
             PyList_SetItem(list, (Py_ssize_t)i, outcome);
         else
@@ -184,7 +191,7 @@ static PyObject *outcomes_of(State *state, const kvl_results_t *results, Outcome
 /* Stores a batch's outcome in the waiter. Returns 0, or -1 with an exception set. */
 static int set_outcome(Waiter *waiter, State *state, const kvl_results_t *results)
 {
-    waiter->outcome = outcomes_of(state, results, waiter->form, &waiter->error);
+    waiter->outcome = outcomes_of(state, results, waiter->form, &waiter->error, &waiter->origin);
     return waiter->outcome || waiter->error ? 0 : -1;
 }
 
@@ -199,7 +206,7 @@ PyObject *waiter_return_results(Waiter *waiter, State *state, const kvl_results_
     if (set_outcome(waiter, state, results) < 0)
         return NULL;
     if (waiter->error) {
-        PyErr_SetObject((PyObject *)Py_TYPE(waiter->error), waiter->error);
+        raise_for_caller(waiter->error, waiter->origin);
         return NULL;
     }
     Py_INCREF(waiter->outcome);
@@ -220,12 +227,26 @@ static PyObject *waiter_take(Waiter *self, PyObject *unused)
 {
     (void)unused;
     if (self->error) {
-        PyErr_SetObject((PyObject *)Py_TYPE(self->error), self->error);
+        raise_for_caller(self->error, self->origin);
         return NULL;
     }
     PyObject *outcome = self->outcome ? self->outcome : Py_None;
     Py_INCREF(outcome);
     return outcome;
+}
+
+/* raised(exception): called when the wait has raised, with the exception of the fetch or one that ended the wait before it, as a cancel does. */
+static PyObject *waiter_raised(Waiter *self, PyObject *exception)
+{
+    if (exception == self->error) {
+        if (self->origin)
+            restore_context(exception, self->origin);
+        Py_RETURN_NONE;
+    }
+    kvl_fetch_cancel(self->fetch);
+    if (!self->engine || !self->engine->loop || !self->target)
+        Py_RETURN_NONE;
+    return PyObject_CallMethodObjArgs(self->target, self->engine->store.state->s_cancel, NULL); /* nobody awaits the future */
 }
 
 static PyObject *waiter_cancel(Waiter *self, PyObject *unused)
@@ -242,6 +263,7 @@ static int waiter_traverse(Waiter *self, visitproc visit, void *arg)
     Py_VISIT(self->progress);
     Py_VISIT(self->outcome);
     Py_VISIT(self->error);
+    Py_VISIT(self->origin);
     return 0;
 }
 
@@ -251,6 +273,7 @@ static int waiter_clear(Waiter *self)
     Py_CLEAR(self->progress);
     Py_CLEAR(self->outcome);
     Py_CLEAR(self->error);
+    Py_CLEAR(self->origin);
     return 0;
 }
 
@@ -267,6 +290,7 @@ static void waiter_dealloc(Waiter *self)
 static PyMethodDef waiter_methods[] = {
     {"take", (PyCFunction)waiter_take, METH_NOARGS, NULL},
     {"cancel", (PyCFunction)waiter_cancel, METH_NOARGS, NULL},
+    {"raised", (PyCFunction)waiter_raised, METH_O, NULL},
     {0},
 };
 static PyGetSetDef waiter_getset[] = {{"target", (getter)waiter_target, NULL, NULL, NULL}, {0}};

@@ -114,7 +114,7 @@ def f21_waits_of_all_provider_threads_for_their_own_engine_are_refused() -> None
     for threads in (1, 4):
         with kvlight.Tasks[int, int](provider=provider, batch_max_keys=1, tasks_max_running=threads) as tasks:
             # each of the threads but the last waits for the next one
-            with pytest.raises(RuntimeError, match=f"all {threads} of the engine's provider threads"):
+            with pytest.raises(RuntimeError, match=f"all {threads} of the engine's provider calls"):
                 tasks.fetch_wait(1)
             assert tasks.fetch_wait(101) == 101
             if threads > 1:
@@ -436,7 +436,7 @@ def f10_requests_that_took_too_long_keep_no_thread_from_others() -> None:
             gate.wait()
         return keys
 
-    with kvlight.Tasks[int, int](provider=provider, batch_max_keys=1, tasks_max_running="4", attempt_timeout_ms=50) as tasks:  # type: ignore[arg-type]
+    with kvlight.Tasks[int, int](provider=provider, batch_max_keys=1, attempt_timeout_ms=50) as tasks:
         late = [threading.Thread(target=tasks.results_wait, args=([key],)) for key in range(4)]
         for thread in late:
             thread.start()

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ._errors import Wrong
+from ._settings import of_cache
 from ._store import K, Store, V
 
 if TYPE_CHECKING:
@@ -32,7 +34,11 @@ class Cache(Store[K, V]):
                  **settings: Unpack[CacheSettings]) -> None:
         if cost is None and settings.get("cost_limit", -1) != -1:
             cost = sys.getsizeof
-        self._open({f"cache_{name}": value for name, value in settings.items()}, clock, encode, decode, cost)
+        try:
+            self._open({f"cache_{name}": value for name, value in settings.items()}, clock, encode, decode, cost)
+        except Wrong as wrong:
+            wrong.args = tuple(of_cache(str(part)) for part in wrong.args)
+            raise
 
     def __getitem__(self, key: K) -> V | None:
         value = self.get(key, _ABSENT)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import inspect
 import os
 import threading
+import uuid
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from ._tasks import Tasks
+from ._tasks import Tasks, running_loop
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -43,22 +45,47 @@ def cached(function: Any = None, /, **settings: Unpack[Settings]) -> Any:
 
     Works for plain functions and for coroutine functions. Concurrent calls with the same arguments share one call of the
     function, in any thread or task. An exception reaches all of them, and is not cached unless cache_error_ttl_ms is set. Arguments are
-    int, str, bytes, float, bool, None, UUID or tuples of those. A coroutine function has one cache for each event loop.
+    int, str, bytes, float, bool, None, UUID or tuples of those. A coroutine function has one cache for each event loop. Instead of a method, decorate
+    a function that takes the id of the object, or create a kvlight.Tasks in __init__.
 
-    At most tasks_max_running calls (4 by default) run at a time. A plain function runs on a thread of the cache, and no function sees the caller's
-    `contextvars`. In the child of a fork the caches are empty.
+    At most tasks_max_running calls (4 by default) run at a time. A function may call itself, or other decorated functions, with other arguments; a call
+    that would wait without end raises RuntimeError. So recursion can be as deep as tasks_max_running, and deeper recursion is refused. A plain function
+    runs on a thread of the cache, and no function sees the caller's `contextvars`. In the child of a fork the caches are empty.
 
     The decorated function has cache_clear(), cache_stats() and __wrapped__.
     """
 
-    if function is not None and not callable(function):
+    if function is not None and not (callable(function) or isinstance(function, _DESCRIPTORS)):
         raise TypeError("cached takes settings by name, as in @cached(cache_capacity=1000)")
 
     def decorate(function: F) -> F:
+        if isinstance(function, _DESCRIPTORS):
+            kind = type(function).__name__
+            raise TypeError(f"@cached decorates a function: put it below @{kind}" if kind != "classmethod" else
+                            "@cached decorates no class method, whose class cannot be a part of a key: decorate a function that takes the name of the class")
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("@cached decorates no generator, which only its first caller could exhaust: return a list")
         wrapper: Any = _cached_coroutine(function, settings) if inspect.iscoroutinefunction(function) else _cached_function(function, settings)
         return cast("F", functools.wraps(function)(wrapper))
 
     return decorate if function is None else decorate(function)
+
+
+_DESCRIPTORS = (classmethod, staticmethod, property)
+_ARGUMENTS = (int, str, bytes, float, bool, type(None), uuid.UUID)
+
+
+def _can_be_key(argument: Any) -> bool:
+    return all(map(_can_be_key, argument)) if type(argument) is tuple else type(argument) in _ARGUMENTS
+
+
+def _check_arguments(key: tuple[Any, ...]) -> None:
+    """Called when a call has raised a TypeError: raises another one if the reason is an argument."""
+    for argument in key:
+        if not _can_be_key(argument):
+            raise TypeError("the arguments of a cached function are int, str, bytes, float, bool, None, UUID or tuples of those, without subclasses, not "
+                            f"{type(argument)}: decorate a function that takes the id of such an object; for a method, create a kvlight.Tasks in "
+                            "__init__") from None
 
 
 def _key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -125,7 +152,12 @@ def _cached_function(function: Callable[..., Any], settings: Any) -> Any:
     engine()  # so that a wrong setting raises here
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        box: Any = (engines.without_loop or engine()).fetch_wait(_key(args, kwargs))
+        key = _key(args, kwargs)
+        try:
+            box: Any = (engines.without_loop or engine()).fetch_wait(key)
+        except TypeError:
+            _check_arguments(key)
+            raise
         return box.value
 
     call.cache_clear = lambda: engine().clear()  # type: ignore[attr-defined]
@@ -140,11 +172,13 @@ def _cached_coroutine(function: Callable[..., Any], settings: Any) -> Any:
 
     engines = _Engines(one, settings)
 
-    async def engine() -> _Engine:
-        loop = asyncio.get_running_loop()
+    engines.create()._abandon()  # so that a wrong setting raises here
+
+    def engine() -> _Engine:
+        loop = running_loop()
         tasks = engines.of_loop.get(loop)
         if tasks is None:
-            tasks = await engines.create().__aenter__()
+            tasks = contextvars.Context().run(engines.create()._enter)  # the function sees this context
             with engines.lock:
                 for closed in [other for other in engines.of_loop if other.is_closed()]:
                     engines.of_loop.pop(closed)._abandon()
@@ -152,7 +186,12 @@ def _cached_coroutine(function: Callable[..., Any], settings: Any) -> Any:
         return tasks
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        box: Any = await (await engine()).fetch(_key(args, kwargs))
+        key = _key(args, kwargs)
+        try:
+            box: Any = await engine().fetch(key)
+        except TypeError:
+            _check_arguments(key)
+            raise
         return box.value
 
     def clear() -> None:

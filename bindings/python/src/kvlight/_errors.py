@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 from ._api import Status
+from ._settings import in_python
 
 
 class Error(Exception):
@@ -86,6 +90,9 @@ class RetryAfter(Exception):
         super().__init__(*args)
         self.after_ms = math.ceil(after_ms)  # rounded up, so that a short pause does not become 0
 
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, ...], dict[str, Any]]:
+        return functools.partial(type(self), after_ms=self.after_ms), self.args, self.__dict__
+
 
 _OF_STATUS: dict[int, type[Error]] = {
     Status.MISS: Miss,
@@ -110,7 +117,7 @@ _OF_STATUS: dict[int, type[Error]] = {
 
 def failure(status: int, message: str, errno: int | None = None) -> Error:
     """Creates the exception of a status, for the extension module to raise."""
-    error = _OF_STATUS.get(status, Error)(*((message,) if errno is None else (errno, message)))
+    error = _OF_STATUS.get(status, Error)(*((in_python(message),) if errno is None else (errno, message)))
     try:
         error.status = Status(status)
     except ValueError:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Union, cast, overload
 
 from . import _native
+from ._errors import Closed, Forked
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -68,5 +69,10 @@ class Store(_native.Store, Generic[K, V]):
         return cast("dict[str, Any]", json.loads(self._stats()))
 
     def __repr__(self) -> str:
-        state = "closed" if self.is_closed else f"{len(self)} entries"
+        try:
+            state = "closed" if self.is_closed else f"{len(self)} entries"
+        except Closed:
+            state = "closed"
+        except Forked:
+            state = "of the process that has forked this one"
         return f"<kvlight.{type(self).__name__}: {state}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import functools
 import inspect
 import json
@@ -12,14 +13,16 @@ import threading
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, Optional, TypeVar, Union, cast
 
 from . import _native
-from ._answer import Answer, NotModified, Result, Stale, result, stale
+from ._answer import Answer, NotModified, Result, Stale, result
 from ._api import BREAKER_OVERRIDES, BREAKER_STATES
+from ._coroutines import CoroutineThread, run_to_end
 from ._errors import Closed
-from ._nesting import Nesting
+from ._loader import Loader, call_on_thread
+from ._nesting import Nesting, Wait, current, forget_call
 from ._redis import RedisTier
 from ._store import K, Store, V
 from ._tier import Attached, SecondTier
@@ -56,8 +59,10 @@ class Tasks(Store[K, V], _native.Engine):
                sequence in the order of the keys. None means that there is no such record. An exception in place of a value fails that
                key alone; an exception that is raised fails all keys, and every caller gets the same object. A plain function runs in
                `executor`, by default on the engine's own threads. It may fetch other keys and wait for
-               them; a wait that would leave no thread to load them raises RuntimeError. The coroutine of a coroutine function is cancelled as
-               soon as no caller waits for its keys.
+               them; a wait that could never end raises RuntimeError, unless the provider makes it on a thread that it has started itself, where
+               it is not seen (asyncio.to_thread is). The coroutine of a coroutine function is cancelled as soon as no caller waits for
+               its keys; without an event loop it runs on a thread with a loop of its own. No provider sees the contextvars of a caller: a
+               coroutine has a copy of those with which the engine was entered, a plain function has none.
     one        instead of `provider`: a function that takes one key and returns its value.
     conditional  instead of `provider`: a function that also takes a list with the stored entry of each key, a kvlight.Stale or None. It may
                return kvlight.NotModified() in place of a value: the stored value then gets a new TTL.
@@ -78,6 +83,7 @@ class Tasks(Store[K, V], _native.Engine):
     _loop: asyncio.AbstractEventLoop | None = None
     _thread: threading.Thread | None = None
     _closing: Any = None
+    _ending: asyncio.Task[None] | None = None
     _pool: Executor | None = None
     _tier: Attached | None = None
     _tier_pool: ThreadPoolExecutor | None = None
@@ -99,13 +105,17 @@ class Tasks(Store[K, V], _native.Engine):
         function: Any = provider or one or conditional
         if not callable(function):
             raise TypeError(f"the provider must be a function, not {type(function).__name__}")
+        if one is not None and inspect.isgeneratorfunction(one):
+            raise TypeError("one= is a generator, which only its first caller could exhaust: it must return a value")
+        if _is_process_pool(executor):
+            raise TypeError("executor= runs the provider on threads of this process, so a ProcessPoolExecutor cannot be used: call it inside the provider")
         if inspect.isasyncgenfunction(function):
             raise TypeError("the provider is an asynchronous generator: it must return all answers at once, in a list or a dictionary")
         if one is not None:
             settings.setdefault("batch_max_keys", 1)
         if cost is None and settings.get("cache_cost_limit", -1) != -1:
             cost = sys.getsizeof
-        self._function, self._is_one, self._is_conditional, self._executor = function, one is not None, conditional is not None, executor
+        self._executor = executor
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
         self._gathers = "batch_linger_us" not in settings
         self._lock = threading.Lock()
@@ -118,8 +128,10 @@ class Tasks(Store[K, V], _native.Engine):
         self._open(settings, clock, encode, decode, cost, abilities, tier.connection if isinstance(tier, RedisTier) else None)
         # The settings are valid now; 4 is the default of each.
         running = int(settings.get("tasks_max_running", 4))
-        workers = getattr(executor, "_max_workers", None)
-        self._nesting = Nesting(min(running, workers) if isinstance(workers, int) else running)
+        slots = functools.partial(_slots, weakref.ref(self), running, settings.get("tasks_limit") == "adaptive")
+        self._nesting = Nesting(slots, None if self._is_async else executor, settings.get("retry_count", 0) != 0)
+        self._loader = Loader(function, one is not None, conditional is not None, self._nesting)
+        self._coroutines: set[CoroutineThread] = set()  # without a loop, those that run
         # Requests that have exceeded attempt_timeout_ms may keep their threads while others run.
         self._provider_threads = running + int(settings.get("tasks_max_abandoned", 4))
         self._tier_threads = int(settings.get("l2_max_requests", 4)) + 1  # for as many reads, and one write
@@ -133,14 +145,29 @@ class Tasks(Store[K, V], _native.Engine):
     def __bool__(self) -> bool:
         return True
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the engine is closed, or its close has begun: fetches raise Closed."""
+        return self._closing is not None or self._has_ended
+
+    @property
+    def _has_ended(self) -> bool:
+        return super().is_closed
+
     # -- With an event loop ------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        return self._enter()
+
+    def _enter(self) -> Self:
         with self._lock:
             if self._loop is not None or self._thread is not None or self.is_closed:
                 raise RuntimeError("a Tasks can be entered only once")
-            loop = asyncio.get_running_loop()
-            loop.add_reader(self._attach(loop, self._gathers), self._pump)
+            loop = running_loop()
+            # Providers and second tiers run in this context, not in that of the caller whose fetch happens to start them.
+            self._context = contextvars.copy_context()
+            self._context.run(forget_call)
+            self._context.run(loop.add_reader, self._attach(loop, self._gathers), self._pump)
             self._loop = loop
         return self
 
@@ -149,28 +176,47 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def close(self, *, drain_ms: int | None = None) -> None:
         """Closes the engine. Fetches in progress raise Closed, at once or after `drain_ms` milliseconds; -1 lets all of them finish. Without a drain,
-        writes that still wait for the second tier are lost."""
+        writes that still wait for the second tier are lost. The close goes on if the task that awaits it is cancelled."""
         loop = self._own_loop()
-        if self._closing is None:
-            closing = loop.create_future()
-            self._close(drain_ms, closing)
-            self._closing = closing
-        elif drain_ms is None and not self.is_closed:
-            self._close(None, None)  # a second close may only shorten the drain
-        await asyncio.shield(self._closing)
-        while tasks := [request.task for request in self._unfinished_requests() if request.task is not None]:
-            await asyncio.wait(tasks)
-        for serving in self._serving:
-            serving.cancel()
-        if self._serving:
-            await asyncio.wait(self._serving)
-        for own in (self._pool if self._executor is None else None, self._tier_pool):
-            if own is not None:
-                own.shutdown(wait=False)  # a provider that still runs has no caller, and the loop does not wait for it
-        pump = self._pump
-        self._abandon()
-        if pump is not None:
-            pump.finish()
+        wait = self._begin_drain(drain_ms)
+        try:
+            if self._ending is None:
+                closing = loop.create_future()
+                self._close(drain_ms, closing)
+                self._closing = closing
+                self._ending = self._create_task(loop, self._end_on_loop(closing))
+            elif drain_ms is None and not self._has_ended:
+                self._close(None, None)  # a second close may only shorten the drain
+            await asyncio.shield(self._ending)
+        finally:
+            if wait is not None:
+                wait.end()
+
+    async def _end_on_loop(self, closing: asyncio.Future[None]) -> None:
+        try:
+            await asyncio.shield(closing)
+            while tasks := [request.task for request in self._unfinished_requests() if request.task is not None]:
+                await asyncio.wait(tasks)
+            for serving in self._serving:
+                serving.cancel()
+            if self._serving:
+                await asyncio.wait(self._serving)
+        finally:  # also when the loop ends, which cancels this
+            for own in (self._pool if self._executor is None else None, self._tier_pool):
+                if own is not None:
+                    own.shutdown(wait=False)  # a provider that still runs has no caller, and the loop does not wait for it
+            pump = self._pump
+            self._abandon()
+            if pump is not None:
+                pump.finish()
+
+    def _begin_drain(self, drain_ms: int | None) -> Wait | None:
+        """Raises RuntimeError if this thread or task runs the provider, and a close with this drain would wait for it without end."""
+        return self._nesting.begin_wait(None, lambda: self._has_ended) if drain_ms is not None and drain_ms < 0 and current() is not None else None
+
+    def _begin_wait(self, keys: list[Any], is_done: Callable[[], bool], needs_all: bool = True) -> Wait | None:
+        """Begins a wait for keys inside a provider, or raises RuntimeError if it could never end."""
+        return self._nesting.begin_wait(self._raw_keys(keys), is_done, needs_all)
 
     async def fetch(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
         """Returns the value of a key, or None if there is no such record; raises what the provider raised. Options: timeout_ms, urgency, read, ..."""
@@ -179,44 +225,60 @@ class Tasks(Store[K, V], _native.Engine):
         if type(waiter) is not _Waiter:  # the key was resident
             value = waiter
             return value
+        wait = None
         try:
+            if current() is not None:
+                wait = self._begin_wait([key], waiter.target.done)
             value = await waiter.target
             return value
-        except asyncio.CancelledError:
-            waiter.cancel()
+        except BaseException as failure:
+            waiter.raised(failure)
             raise
+        finally:
+            if wait is not None:
+                wait.end()
+            del waiter, wait  # they refer to the exception, and its traceback to this frame
 
     async def fetch_all(self, keys: Iterable[K], *, return_exceptions: bool = False, progress: _Progress | None = None,
                         progress_step: int = 1, **options: Unpack[FetchSettings]) -> list[V | None]:
         """Returns one value for each key, duplicates included, in the order of the keys. Raises the first failure, or returns exceptions in place of values
         if `return_exceptions` is set. `progress` is called with (done, failed, total)."""
         self._own_loop()
-        waiter = self._fetch_all(_key_list(keys), options, int(return_exceptions), progress, progress_step)
-        if type(waiter) is not _Waiter:
-            return cast("list[V | None]", waiter)
-        try:
-            return cast("list[V | None]", await waiter.target)
-        except asyncio.CancelledError:
-            waiter.cancel()
-            raise
+        keys = _key_list(keys)
+        return cast("list[V | None]", await self._outcomes(self._fetch_all(keys, options, int(return_exceptions), progress, progress_step), keys))
 
     async def results(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> list[Result[K, V]]:
         """Returns the result of each key, in the order of the keys: value or exception, source, attempts, age, whether it is stale.
         The failure of a key is in its result and is not raised."""
         self._own_loop()
         keys = _key_list(keys)
-        waiter = self._fetch_all(keys, options, _RESULTS, None, 1)
-        if type(waiter) is _Waiter:
-            try:
-                waiter = await waiter.target
-            except asyncio.CancelledError:
-                waiter.cancel()
-                raise
-        return list(map(result, keys, waiter))
+        return list(map(result, keys, await self._outcomes(self._fetch_all(keys, options, _RESULTS, None, 1), keys)))
+
+    async def _outcomes(self, waiter: Any, keys: list[K]) -> list[Any]:
+        """The outcomes of a fetch of many keys, which _fetch_all() has returned at once, or a waiter for them."""
+        if type(waiter) is not _Waiter:
+            return cast("list[Any]", waiter)
+        wait = None
+        try:
+            if current() is not None:
+                wait = self._begin_wait(keys, waiter.target.done)
+            return cast("list[Any]", await waiter.target)
+        except BaseException as failure:
+            waiter.raised(failure)
+            raise
+        finally:
+            if wait is not None:
+                wait.end()
+            del waiter, wait
 
     async def fetch_map(self, keys: Iterable[K], **options: Any) -> dict[K, V | None]:
-        """Like fetch_all, but returns a dictionary."""
+        """Like fetch_all, but returns a dictionary. Raises ValueError for different keys that are equal in Python, such as 1 and True: a dictionary has
+        one entry for them."""
         keys = _key_list(keys)
+        if len(set(map(type, keys))) > 1 or (keys and isinstance(keys[0], tuple)):
+            raw = dict(zip(self._raw_keys(keys), keys))
+            if len(set(raw.values())) < len(raw):
+                raise ValueError("two of the keys are equal in Python, such as 1 and True, and a dictionary has one entry for them: use fetch_all")
         return dict(zip(keys, await self.fetch_all(keys, **options)))
 
     async def fetch_each(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> AsyncIterator[tuple[K, V | None | BaseException]]:
@@ -229,9 +291,15 @@ class Tasks(Store[K, V], _native.Engine):
         if waiter is None:
             return
         try:
-            for _ in keys:
-                index, outcome = await arrived.get()
-                yield keys[index], outcome
+            left = dict(enumerate(keys))
+            while left:
+                wait = self._begin_wait(list(left.values()), lambda: not arrived.empty(), needs_all=False) if current() is not None else None
+                try:
+                    index, outcome = await arrived.get()
+                finally:
+                    if wait is not None:
+                        wait.end()
+                yield left.pop(index), outcome
         finally:
             waiter.cancel()
 
@@ -269,11 +337,11 @@ class Tasks(Store[K, V], _native.Engine):
         return state
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
-        if self.is_closed and self._closing is None:
+        if self._closing is None and self._has_ended:
             raise Closed("this Tasks is closed")
         if self._loop is None:
             raise RuntimeError("this Tasks is not open: use `async with kvlight.Tasks(...) as tasks`")
-        if asyncio.get_running_loop() is not self._loop:
+        if running_loop() is not self._loop:
             raise RuntimeError("this Tasks belongs to another event loop: create one for each loop, or use fetch_wait "
                                f"(this is thread {threading.current_thread().name})")
         return self._loop
@@ -293,17 +361,24 @@ class Tasks(Store[K, V], _native.Engine):
         if self._loop is not None:
             return self._on_loop(self.close(drain_ms=drain_ms))
         self._start()
-        with self._lock:
-            is_first, thread, pool = self._closing is None, self._thread, self._pool
-            if is_first:
-                self._closing = _acquired_lock()
-        if is_first:
-            self._close(drain_ms, self._closing)
-        elif drain_ms is None:
-            with contextlib.suppress(Closed):  # the first close may have ended the engine meanwhile
-                self._close(None, None)
-        with self._closing:
-            pass  # acquired once the engine has ended
+        wait = self._begin_drain(drain_ms)
+        try:
+            with self._lock:
+                is_first, thread, pool = self._closing is None, self._thread, self._pool
+                if is_first:
+                    closing = _acquired_lock()
+                    self._close(drain_ms, closing)
+                    self._closing = closing
+            if not is_first and drain_ms is None:
+                with contextlib.suppress(Closed):  # the first close may have ended the engine meanwhile
+                    self._close(None, None)
+            with self._closing:
+                pass  # acquired once the engine has ended
+        finally:
+            if wait is not None:
+                wait.end()
+        for coroutine in list(self._coroutines):
+            coroutine.join()
         for own in (pool if self._executor is None else None, self._tier_pool):
             if isinstance(own, ThreadPoolExecutor):
                 own.shutdown(wait=threading.current_thread() not in own._threads)
@@ -318,7 +393,7 @@ class Tasks(Store[K, V], _native.Engine):
                 value = self.get(key, _ABSENT)
                 if value is not _ABSENT:
                     return cast("V | None", value)
-            return self._on_loop(self.fetch(key, **options), [key])
+            return self._on_loop(self.fetch(key, **options))
         if self._thread is None:
             self._start()
         return cast("V | None", self._wait(self._fetch(key, options), [key]))
@@ -328,7 +403,7 @@ class Tasks(Store[K, V], _native.Engine):
         """Like fetch_all, but blocks: for programs without an event loop, and for threads other than the loop's."""
         keys = _key_list(keys)
         if self._loop is not None:
-            return self._on_loop(self.fetch_all(keys, return_exceptions=return_exceptions, **options), keys)
+            return self._on_loop(self.fetch_all(keys, return_exceptions=return_exceptions, **options))
         self._start()
         return cast("list[V | None]", self._wait(self._fetch_all(keys, options, int(return_exceptions), None, 1), keys))
 
@@ -336,29 +411,30 @@ class Tasks(Store[K, V], _native.Engine):
         """Like results, but blocks: for programs without an event loop, and for threads other than the loop's."""
         keys = _key_list(keys)
         if self._loop is not None:
-            return self._on_loop(self.results(keys, **options), keys)
+            return self._on_loop(self.results(keys, **options))
         self._start()
         return list(map(result, keys, self._wait(self._fetch_all(keys, options, _RESULTS, None, 1), keys)))
 
-    def _wait(self, waiter: Any, keys: Sequence[Any]) -> Any:
+    def _wait(self, waiter: Any, keys: list[Any]) -> Any:
         if type(waiter) is not _Waiter:
             return waiter  # all keys were resident
+        wait = None
         try:
-            if self._nesting.is_inside():
-                self._nesting.begin_wait(keys)
-                try:
-                    waiter.target.acquire()
-                finally:
-                    self._nesting.end_wait()
-            else:
-                waiter.target.acquire()  # blocks until the outcome is there, or raises a signal handler's exception
-        except BaseException:
-            waiter.cancel()
+            if current() is not None:
+                locked = waiter.target.locked
+                wait = self._begin_wait(keys, lambda: not locked())
+            waiter.target.acquire()  # blocks until the outcome is there, or raises a signal handler's exception
+            return waiter.take()
+        except BaseException as failure:
+            waiter.raised(failure)
             raise
-        return waiter.take()
+        finally:
+            if wait is not None:
+                wait.end()
+            del waiter, wait  # the waiter refers to the exception, and its traceback to this frame
 
-    def _on_loop(self, coroutine: Coroutine[Any, Any, _T], keys: Sequence[Any] = ()) -> _T:
-        """Runs a coroutine on the loop, and waits for its result on this thread, which is not the loop's. `keys`: what the coroutine fetches."""
+    def _on_loop(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Runs a coroutine on the loop, in this thread's context, and waits for its result on this thread, which is not the loop's."""
         loop = cast(asyncio.AbstractEventLoop, self._loop)
         try:
             is_on_loop = asyncio.get_running_loop() is loop
@@ -368,24 +444,21 @@ class Tasks(Store[K, V], _native.Engine):
             coroutine.close()
             raise RuntimeError("this call would block the event loop that it waits for: await fetch, or make the call from another thread"
                                if is_on_loop else "the event loop of this Tasks is not running")
-        if not keys or not self._nesting.is_inside():
-            return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
         try:
-            self._nesting.begin_wait(keys)
-        except RuntimeError:
-            coroutine.close()
+            return future.result()
+        except BaseException:
+            future.cancel()  # if a signal handler's exception has ended the wait
             raise
-        try:
-            return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
         finally:
-            self._nesting.end_wait()
+            del future  # it refers to the exception, and its traceback to this frame
 
     def _start(self) -> None:
         """Starts the thread that reads the queue, and a pool for the provider and one for the second tier, unless they exist."""
         if self._thread is not None:
             return
         with self._lock:
-            if self._thread is not None or self.is_closed:
+            if self._thread is not None or self._has_ended:
                 return
             if self._loop is not None:
                 raise RuntimeError("this Tasks belongs to an event loop")
@@ -420,31 +493,32 @@ class Tasks(Store[K, V], _native.Engine):
 
     def _provide(self, request: Request) -> None:
         """Starts the provider, on the loop or in the pool, to answer a request."""
-        if self._loop is None:
-            cast(Executor, self._pool).submit(_provide_on_thread, self._nesting, self._function, self._is_one, self._is_conditional, request)
-            return
-        task = self._loop.create_task(self._call(request.keys, _arguments(self._is_one, self._is_conditional, request)))
-        task.add_done_callback(request)
-        if self._is_async:
-            request.task = task
-
-    async def _call(self, keys: list[Any], arguments: tuple[Any, ...]) -> Any:
-        function = self._function
-        if self._is_async:
-            answers = await function(*arguments)
+        loop, loader = self._loop, self._loader
+        if loop is not None:
+            task = self._create_task(loop, loader.load(request) if self._is_async else loader.load_in(loop, self._pool_of_loop(), request))
+            task.add_done_callback(request)
+            if self._is_async:
+                request.task = task
+        elif self._is_async:
+            thread = CoroutineThread(loader.load, request, self._coroutines)
+            request.task = thread
+            thread.start()
         else:
-            loop = cast(asyncio.AbstractEventLoop, self._loop)
-            answers = await loop.run_in_executor(self._pool_of_loop(), self._nesting.call, keys, _call_on_thread, function, *arguments)
-            if inspect.isawaitable(answers):
-                answers = await answers
-        return [answers] if self._is_one else answers
+            future = cast(Executor, self._pool).submit(loader.load_on_thread, request)
+            if self._executor is not None:
+                future.add_done_callback(functools.partial(_fail_if_dropped, request))
+
+    def _create_task(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """Creates a task in a copy of the context in which the engine was opened."""
+        task: asyncio.Task[_T] = self._context.copy().run(loop.create_task, coroutine)
+        return task
 
     def _serve(self, request: TierRequest) -> None:
         """Starts to serve a request for the second tier."""
         if self._loop is None:
             cast(ThreadPoolExecutor, self._tier_pool).submit(_serve_on_thread, cast(Attached, self._tier), request)
             return
-        serving = self._loop.create_task(self._serve_on_loop(cast(Attached, self._tier), request))
+        serving = self._create_task(self._loop, self._serve_on_loop(cast(Attached, self._tier), request))
         self._serving.add(serving)
         serving.add_done_callback(self._serving.discard)
 
@@ -460,7 +534,7 @@ class Tasks(Store[K, V], _native.Engine):
                 returned = await question.method(*question.arguments)
             elif not question.is_empty:
                 loop = cast(asyncio.AbstractEventLoop, self._loop)
-                returned = await loop.run_in_executor(self._tier_pool_of_loop(), _call_on_thread, question.method, *question.arguments)
+                returned = await loop.run_in_executor(self._tier_pool_of_loop(), call_on_thread, question.method, *question.arguments)
                 if inspect.isawaitable(returned):
                     returned = await returned
             tier.answer(request, question, returned)
@@ -493,38 +567,6 @@ def _acquired_lock() -> threading.Lock:
     return lock
 
 
-def _arguments(is_one: bool, is_conditional: bool, request: Request) -> tuple[Any, ...]:
-    """The arguments of the provider for a request."""
-    if is_conditional:
-        return list(request.keys), list(map(stale, request.stale()))
-    return (request.keys[0] if is_one else list(request.keys),)  # a copy, which the provider may change
-
-
-def _call_on_thread(function: Any, *arguments: Any) -> Any:
-    """Calls a function of the program on a thread of an executor. A StopIteration becomes a RuntimeError, as in a coroutine: a future does not
-    accept it, and the request would never end."""
-    try:
-        return function(*arguments)
-    except StopIteration as stop:
-        raise RuntimeError("the provider raised StopIteration") from stop
-
-
-def _provide_on_thread(nesting: Nesting, function: Any, is_one: bool, is_conditional: bool, request: Request) -> None:
-    """Calls the provider on a thread of the pool. Holds no reference to the engine, so that an engine that is never closed can be collected."""
-    try:
-        arguments = _arguments(is_one, is_conditional, request)
-        answers = nesting.call(request.keys, _call_and_wait, function, *arguments)
-        request.answer([answers] if is_one else answers)
-    except BaseException as exception:
-        request.fail(exception)
-
-
-def _call_and_wait(function: Any, *arguments: Any) -> Any:
-    """Calls the provider. If it is a coroutine function, runs its coroutine to the end."""
-    answers = function(*arguments)
-    return asyncio.run(_awaited(answers)) if inspect.isawaitable(answers) else answers
-
-
 def _serve_on_thread(tier: Attached, request: TierRequest) -> None:
     """Serves a request on a thread of a pool. Holds no reference to the engine, so that an engine that is never closed can be collected."""
     try:
@@ -534,7 +576,7 @@ def _serve_on_thread(tier: Attached, request: TierRequest) -> None:
         question = tier.question(request)
         returned: Any = None if question.is_empty else question.method(*question.arguments)
         if inspect.isawaitable(returned):
-            returned = asyncio.run(_awaited(returned))
+            returned = run_to_end(returned)
         tier.answer(request, question, returned)
     except BaseException as exception:
         request.fail()
@@ -547,6 +589,31 @@ def _report_tier_failure(engine: weakref.ref[Tasks[Any, Any]], exception: BaseEx
         tasks._report("the second tier failed", exception)
 
 
-async def _awaited(awaitable: Awaitable[_T]) -> _T:
-    """A coroutine of any awaitable, for asyncio.run()."""
-    return await awaitable
+def _slots(engine: weakref.ref[Tasks[Any, Any]], max_running: int, is_adaptive: bool) -> int:
+    """How many requests can be with the provider at a time."""
+    if is_adaptive and (tasks := engine()) is not None:
+        with contextlib.suppress(Closed):
+            return int(tasks.stats()["now"]["concurrency_limit"])
+    return max_running
+
+
+def _is_process_pool(executor: Executor | None) -> bool:
+    module = sys.modules.get("concurrent.futures.process")  # absent, unless something has imported it, since that takes long
+    return module is not None and isinstance(executor, module.ProcessPoolExecutor)
+
+
+def _fail_if_dropped(request: Request, future: Future[None]) -> None:
+    """Fails a request that the executor has dropped, or could not pass on."""
+    if future.cancelled():
+        request.fail(None)
+    elif (exception := future.exception()) is not None:
+        request.fail(exception)
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that runs on this thread."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError("no running event loop of asyncio, which this needs; under another framework such as trio, enter the Tasks by `with`, and call "
+                           "fetch_wait on a thread") from None
