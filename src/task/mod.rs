@@ -19,7 +19,7 @@
 //! three nouns), [`flights`] (all flights and key states, over [`key_index`]), [`waiters`] (the positions that wait for a flight),
 //! [`demand`] (how many fetches want a flight), [`queue`] of [`group`]s, [`deadlines`], [`retry`], [`hedge`], [`breaker`], [`rate`],
 //! [`concurrency`], [`error_memory`], [`throttle`], [`recent`], [`removed_tags`], [`second_tier`], [`counts`], then [`table`], with one
-//! file for each event. Two structures know nothing of loads: [`slab`], [`fifo_map`].
+//! file for each event. Two structures know nothing of loads: [`slab`], `fifo_map`.
 //!
 //! Rules: mainly F06 to F20. The full table of states is in ARCHITECTURE.md.
 
