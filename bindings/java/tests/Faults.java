@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -31,6 +32,7 @@ import kvlight.Permanent;
 import kvlight.Request;
 import kvlight.RetryAfter;
 import kvlight.Status;
+import kvlight.Store;
 import kvlight.Tasks;
 import kvlight.Terms;
 
@@ -591,7 +593,7 @@ final class Faults {
         });
     }
 
-    private static void putMany(Cache<String, Integer> cache) {
+    private static void putMany(Store<String, Integer> cache) {
         for (int i = 0; i < 10_000; i++) {
             cache.put("key " + i, i);
         }
@@ -699,6 +701,24 @@ final class Faults {
                 Tap.equal(ends, List.of("put"), "what the listener waited for");
                 Tap.equal(removals.get(), 10_000, "removals");
             }
+        });
+        tap.test("S11a a put does not wait for an executor of providers that waits for it", () -> {
+            CompletableFuture<String> put = new CompletableFuture<>();
+            CountDownLatch reached = new CountDownLatch(1);
+            List<String> ends = Scenarios.list();
+            Executor waits = job -> {
+                reached.countDown();
+                ends.add(put.copy().completeOnTimeout("the writer waits for the executor", 30, TimeUnit.SECONDS).join());
+                job.run();
+            };
+            try (Tasks<String, Integer> tasks = new Config<String, Integer>(Keys.STRINGS).cacheCapacity(100).executor(waits).loadOne(key -> 7)) {
+                CompletableFuture<Integer> fetch = tasks.fetch("a");
+                reached.await();
+                putMany(tasks);
+                put.complete("put");
+                Tap.equal(fetch.join(), 7, "the value");
+            }
+            Tap.equal(ends, List.of("put"), "what the executor waited for");
         });
         tap.test("l04 an open iterator does not keep values from being dropped", () -> {
             List<String> dropped = Scenarios.list();

@@ -306,14 +306,21 @@ final class Engine {
 
     /** Runs a job that may run code of the program, on the executor for callbacks. */
     void callBack(Runnable job) {
+        pass(() -> CallbackJob.execute(callbacks, job));
+    }
+
+    /**
+     * Passes a job to an executor, which may run it on this thread, or wait. If this is the pump, no writer waits for it meanwhile, since the job
+     * may wait for a writer.
+     */
+    void pass(Runnable execution) {
         if (Thread.currentThread() != pump) {
-            CallbackJob.execute(callbacks, job);
+            execution.run();
             return;
         }
-        // The executor may run the job on this thread, and the job may wait for a thread that writes.
         backlog.turn(false);
         try {
-            CallbackJob.execute(callbacks, job);
+            execution.run();
         } finally {
             backlog.turn(true);
         }

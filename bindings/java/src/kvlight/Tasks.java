@@ -42,7 +42,8 @@ public final class Tasks<K, V> extends Store<K, V> {
     private Tasks(Config<K, V> config, Config.Provider<K, V> provider, boolean answersOne, ExecutorService own) {
         super(config, open(config, answersOne, own));
         this.provider = provider;
-        this.providers = own == null ? config.executor() : own;
+        Executor ofProgram = config.executor();
+        this.providers = own == null ? job -> engine.pass(() -> ofProgram.execute(job)) : own;
         secondTier = config.secondTier();
         engine.start(this);
     }
