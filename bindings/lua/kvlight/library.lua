@@ -25,9 +25,9 @@ local function load_library()
     failures[#failures + 1] = found or ("%s (%s)"):format(name, library)
     return found and library or nil
   end
-  local path = os.getenv("KVL_LIBRARY")
+  local path = os.getenv("KVL_LIBRARY") or ""
   local library
-  if path then
+  if path ~= "" then
     library = try(path)
   else
     local here = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"

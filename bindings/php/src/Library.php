@@ -72,9 +72,9 @@ final class Library
             throw new \RuntimeException('kvlight: FFI is restricted here (ffi.enable=' . ini_get('ffi.enable') . "): set ffi.preload=$header "
                 . 'and opcache.preload=' . dirname(__DIR__) . '/preload.php in php.ini, or ffi.enable=1');
         }
-        $override = getenv('KVL_LIBRARY');
+        $override = (string) getenv('KVL_LIBRARY');
         $failures = [];
-        foreach ($override !== false ? [$override] : self::defaultPaths() as $path) {
+        foreach ($override !== '' ? [$override] : self::defaultPaths() as $path) {
             try {
                 $declarations = file_get_contents($header);
                 return FFI::cdef($declarations, $path);
