@@ -351,7 +351,8 @@ final class Library
             }
             match (true) {
                 // Not as a number, which a setting that takes numbers would accept.
-                is_bool($value) => $ffi->{"{$functions}_set"}($handle, $key, $value ? 'true' : 'false'),
+                $value === true => $ffi->{"{$functions}_set"}($handle, $key, 'true'),
+                $value === false => $ffi->{"{$functions}_set"}($handle, $key, 'false'),
                 is_int($value) => $ffi->{"{$functions}_set_int"}($handle, $key, $value),
                 is_float($value) => $ffi->{"{$functions}_set_real"}($handle, $key, $value),
                 is_string($value) => $ffi->{"{$functions}_set"}($handle, $key, $value),
