@@ -225,19 +225,10 @@ class Tasks(Store[K, V], _native.Engine):
         if type(waiter) is not _Waiter:  # the key was resident
             value = waiter
             return value
-        wait = None
-        try:
-            if current() is not None:
-                wait = self._begin_wait([key], waiter.target.done)
-            value = await waiter.target
-            return value
-        except BaseException as failure:
-            waiter.raised(failure)
-            raise
-        finally:
-            if wait is not None:
-                wait.end()
-            del waiter, wait  # they refer to the exception, and its traceback to this frame
+        answer = self._answer(waiter, [key])
+        del waiter  # it refers to the exception, and its traceback to this frame
+        value = await answer
+        return value
 
     async def fetch_all(self, keys: Iterable[K], *, return_exceptions: bool = False, progress: _Progress | None = None,
                         progress_step: int = 1, **options: Unpack[FetchSettings]) -> list[V | None]:
@@ -245,31 +236,31 @@ class Tasks(Store[K, V], _native.Engine):
         if `return_exceptions` is set. `progress` is called with (done, failed, total)."""
         self._own_loop()
         keys = _key_list(keys)
-        return cast("list[V | None]", await self._outcomes(self._fetch_all(keys, options, int(return_exceptions), progress, progress_step), keys))
+        return cast("list[V | None]", await self._answer(self._fetch_all(keys, options, int(return_exceptions), progress, progress_step), keys))
 
     async def results(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> list[Result[K, V]]:
         """Returns the result of each key, in the order of the keys: value or exception, source, attempts, age, whether it is stale.
         The failure of a key is in its result and is not raised."""
         self._own_loop()
         keys = _key_list(keys)
-        return list(map(result, keys, await self._outcomes(self._fetch_all(keys, options, _RESULTS, None, 1), keys)))
+        return list(map(result, keys, await self._answer(self._fetch_all(keys, options, _RESULTS, None, 1), keys)))
 
-    async def _outcomes(self, waiter: Any, keys: list[K]) -> list[Any]:
-        """The outcomes of a fetch of many keys, which _fetch_all() has returned at once, or a waiter for them."""
+    async def _answer(self, waiter: Any, keys: list[K]) -> Any:
+        """The answer of a fetch: what its call has returned, unless that is a waiter for it."""
         if type(waiter) is not _Waiter:
-            return cast("list[Any]", waiter)
+            return waiter
         wait = None
         try:
             if current() is not None:
                 wait = self._begin_wait(keys, waiter.target.done)
-            return cast("list[Any]", await waiter.target)
+            return await waiter.target
         except BaseException as failure:
             waiter.raised(failure)
             raise
         finally:
             if wait is not None:
                 wait.end()
-            del waiter, wait
+            del waiter, wait  # as in fetch()
 
     async def fetch_map(self, keys: Iterable[K], **options: Any) -> dict[K, V | None]:
         """Like fetch_all, but returns a dictionary. Raises ValueError for different keys that are equal in Python, such as 1 and True: a dictionary has
