@@ -2204,9 +2204,10 @@ kvl_status_t kvl_cache_save(kvl_cache_t *cache,
  * the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything, also a block that
  * takes as much memory as the file is long.
  *
- * What other processes have written since the file was saved makes its entries outdated, and no notice of that will come any more. If the
- * engine hears of such writes, through a second tier or otherwise, call kvl_tasks_invalidate() after the load, with KVL_INVALIDATE_F_ALL and
- * KVL_INVALIDATE_F_EXPIRE: the entries then stay as fallbacks alone (`stale.ttl_ms`). kvl_redis_attach() does that for what was loaded before.
+ * Other processes may have changed records since the file was saved, and no notice of these changes will come any more. So a program that
+ * otherwise receives such notices, through a second tier for example, calls kvl_tasks_invalidate() after the load, with KVL_INVALIDATE_F_ALL
+ * and KVL_INVALIDATE_F_EXPIRE: the entries then only serve as fallbacks (`stale.ttl_ms`). kvl_redis_attach() does that for what was loaded
+ * before.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.

@@ -291,7 +291,7 @@ impl Core {
         self.routes.results_at()
     }
 
-    /// Whether the calling thread is the one that delivers the engine's events: whoever waits for such an event there waits for ever.
+    /// Whether the calling thread delivers the engine's events. On that thread, a wait for such an event never ends.
     pub fn delivers_here(&self) -> bool {
         self.running().is_some_and(|runtime| runtime.dispatcher().is_here())
     }

@@ -158,7 +158,7 @@ impl PendingCall {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
         let polled = self.poll_stage(context);
         if polled.is_pending() && self.core.delivers_here() && !IS_WAKING.get() {
-            // Whoever polls here usually blocks until the answer is there, which this very thread is to deliver (rule F21).
+            // A caller that polls here usually blocks until the answer is there, but only this thread can deliver it (rule F21).
             self.cancel();
             self.stage = CallStage::Over;
             let sentence =
